@@ -1,0 +1,97 @@
+import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
+import { LinkError, type MessageSession, type OpenSession, type SessionOptions } from './session.ts';
+
+/** MQTT 5: another client took this one's identity. */
+const sessionTakenOver = 0x8e;
+
+/**
+ * A session by MQTT.js with every queue of its own off: its store loses messages when it is asked
+ * to keep them (README, "Decisions"), so it only ever carries what is published while connected.
+ */
+export const openMqttSession: OpenSession = async (options) => {
+  const client = mqtt.connect(options.url, clientOptions(options));
+  const closed = whenClosed(client);
+  client.on('message', (topic, payload, packet) => options.onMessage({ topic, payload, retained: packet.retain }));
+  await connected(client, closed);
+  if (options.subscriptions.length > 0) await subscribed(client, options.subscriptions);
+  return sessionOf(client, closed);
+};
+
+function clientOptions(options: SessionOptions): IClientOptions {
+  const { username, password, will, ca } = options;
+  return {
+    clientId: options.clientId,
+    protocolVersion: options.mqttVersion === '5' ? 5 : 4,
+    clean: true,
+    reconnectPeriod: 0,
+    resubscribe: false,
+    queueQoSZero: false,
+    // Its cache of 65,536 small buffers costs a board 7 MB and saves it nothing.
+    writeCache: false,
+    connectTimeout: options.connectTimeoutMs,
+    keepalive: options.keepaliveS,
+    ...(username === undefined ? {} : { username }),
+    ...(password === undefined ? {} : { password }),
+    ...(ca === undefined ? {} : { ca }),
+    ...(will ? { will: { topic: will.topic, payload: will.payload, qos: 1 as const, retain: will.retain } } : {}),
+  };
+}
+
+/** Settles once the socket is gone, with the most telling reason that was seen before. */
+function whenClosed(client: MqttClient): Promise<string> {
+  const { promise, resolve } = Promise.withResolvers<string>();
+  let reason = 'connection closed';
+  client.on('error', (error) => {
+    reason = error.message || ('code' in error ? String(error.code) : reason);
+  });
+  client.on('disconnect', (packet) => {
+    reason =
+      packet.reasonCode === sessionTakenOver
+        ? 'session taken over'
+        : `disconnected by the broker (${packet.reasonCode ?? 'no reason'})`;
+  });
+  client.once('close', () => {
+    // MQTT.js would otherwise keep a timer and its listeners.
+    client.end(true);
+    resolve(reason);
+  });
+  return promise;
+}
+
+async function connected(client: MqttClient, closed: Promise<string>): Promise<void> {
+  const { promise, resolve } = Promise.withResolvers<'connected'>();
+  client.once('connect', () => resolve('connected'));
+  const outcome = await Promise.race([promise, closed.then((reason) => ({ reason }))]);
+  if (outcome !== 'connected') throw new LinkError(outcome.reason);
+}
+
+async function subscribed(client: MqttClient, topics: readonly string[]): Promise<void> {
+  let granted: Awaited<ReturnType<MqttClient['subscribeAsync']>>;
+  try {
+    granted = await client.subscribeAsync([...topics], { qos: 1 });
+  } catch (cause) {
+    client.end(true);
+    throw new LinkError(`subscription failed: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+  }
+  const refused = granted.filter((grant) => grant.qos >= 128).map((grant) => grant.topic);
+  if (refused.length === 0) return;
+  client.end(true);
+  throw new LinkError(`subscription refused: ${refused.join(', ')}`);
+}
+
+function sessionOf(client: MqttClient, closed: Promise<string>): MessageSession {
+  return {
+    closed,
+    publish({ topic, payload, retain }) {
+      // A publish that fails with its connection is not an error of the sender: the lane resends.
+      if (client.connected) client.publish(topic, payload, { qos: 1, retain }, () => {});
+    },
+    queuedBytes: () => client.stream.writableLength,
+    async close() {
+      await client.endAsync(false);
+    },
+    abort() {
+      client.stream.destroy();
+    },
+  };
+}
