@@ -1,0 +1,69 @@
+import { counterModulus } from '../../protocol/board-line.ts';
+import type { BoardRun } from './board.ts';
+
+/** The part of a board's run that its counters depend on. */
+export type CounterRun = Pick<BoardRun, 'generation' | 'bootedAtMs'>;
+
+/**
+ * A cumulative counter of a board, and how much of it is accounted for. It survives restarts of
+ * the agent, so that a visit that a lost line hid is still counted once (protocol README §1).
+ */
+export type Counter = {
+  /** Last raw value accounted for; null before the first. */
+  raw: number | null;
+  /** The board's generation at that time. */
+  generation: number;
+  atMs: number;
+  /** A value that waits until it is known whether the board restarted before it. */
+  held: number | null;
+};
+
+export type Advanced = { delta: number; counter: Counter };
+
+/** Accounts for a raw value in the way of its source. */
+export type Count = (counter: Counter, raw: number) => Advanced;
+
+export const freshCounter: Counter = { raw: null, generation: 0, atMs: 0, held: null };
+
+/** Values this close below the modulus may wrap; any other that falls is a reset. */
+const wrapMargin = 2 ** 28;
+
+/** The counts between the counter's last value and `raw`. The first value ever seen is a baseline. */
+export function advance(counter: Counter, raw: number, run: CounterRun, nowMs: number): Advanced {
+  return { delta: delta(counter, raw, run), counter: { raw, generation: run.generation, atMs: nowMs, held: null } };
+}
+
+/** Keeps a value for later: the board may have restarted unseen. */
+export function hold(counter: Counter, raw: number, nowMs: number): Advanced {
+  return { delta: 0, counter: { ...counter, atMs: nowMs, held: raw } };
+}
+
+/**
+ * Accounts for a held value because its board restarts now and will never say it again. Whether it
+ * had restarted before, too, nobody knows: the smaller of the two answers counts nothing twice.
+ */
+export function release(counter: Counter): Advanced {
+  if (counter.held === null) return { delta: 0, counter };
+  return advance(counter, counter.held, { generation: counter.generation, bootedAtMs: null }, counter.atMs);
+}
+
+/**
+ * The same for a meter that keeps its total over power cuts (a smart plug): it never restarts
+ * unseen, but a gateway may repeat an older value, which is no reset. Below half is one.
+ */
+export function advanceMeter(counter: Counter, raw: number, nowMs: number): Advanced {
+  const last = counter.raw;
+  if (last !== null && raw < last && raw >= last / 2) return { delta: 0, counter };
+  const gained = last === null ? 0 : raw >= last ? raw - last : raw;
+  return { delta: gained, counter: { raw, generation: 0, atMs: nowMs, held: null } };
+}
+
+function delta(counter: Counter, raw: number, run: CounterRun): number {
+  const last = counter.raw;
+  if (last === null) return 0;
+  const sinceBoot = run.bootedAtMs !== null && counter.atMs > run.bootedAtMs;
+  if (run.generation !== counter.generation && !sinceBoot) return raw;
+  if (raw >= last) return raw - last;
+  const wrapped = last >= counterModulus - wrapMargin && raw < wrapMargin;
+  return wrapped ? raw + counterModulus - last : raw;
+}

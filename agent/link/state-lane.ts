@@ -1,0 +1,42 @@
+import { type Cancel, type Clock, every } from '../../protocol/host/clock.ts';
+
+/** The same state is not sent more often than this. */
+const coalesceMs = 1000;
+
+export type StateLane = {
+  /** The live state differs from what was sent last. */
+  changed: () => void;
+  /** A connection is there: what is true now goes before anything else. */
+  connected: () => void;
+  stop: Cancel;
+};
+
+/**
+ * The live lane: at most one state a second, and one on every tick of the report interval. The
+ * regular ones are marked: their times tell nothing of what happens in the station.
+ *
+ * @param send returns false while there is no connection
+ */
+export function startStateLane(clock: Clock, reportIntervalMs: number, send: (beat: boolean) => boolean): StateLane {
+  let sentAtMs = Number.NEGATIVE_INFINITY;
+  let waiting: Cancel | null = null;
+  const stopBeat = every(clock, reportIntervalMs, () => sendNow(true));
+  function sendNow(beat: boolean): void {
+    waiting?.();
+    waiting = null;
+    if (send(beat)) sentAtMs = clock.monotonicMs();
+  }
+  return {
+    changed() {
+      if (waiting) return;
+      const waitMs = sentAtMs + coalesceMs - clock.monotonicMs();
+      if (waitMs <= 0) sendNow(false);
+      else waiting = clock.after(waitMs, () => sendNow(false));
+    },
+    connected: () => sendNow(true),
+    stop() {
+      stopBeat();
+      waiting?.();
+    },
+  };
+}

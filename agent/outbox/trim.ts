@@ -1,0 +1,119 @@
+import type Database from 'better-sqlite3';
+import { type LostSums, lostSumsSchema } from '../../protocol/events.ts';
+import type { Trimmed } from './outbox.ts';
+
+type Victim = { epoch: number; seq: number; mono_ms: number; anchor: number | null; body: string };
+type Receipt = { epoch: number; from: number; to: number; mono_ms: number; anchor: number | null; lost: LostSums };
+
+const sql = {
+  acked: 'SELECT seq FROM event WHERE epoch = ? AND seq <= ? ORDER BY seq LIMIT 1 OFFSET ?',
+  // Oldest first over all epochs; the acknowledged prefix of each is gone before this runs.
+  victims: 'SELECT epoch, seq, mono_ms, anchor, body FROM event WHERE transition = ? ORDER BY epoch, seq LIMIT ?',
+  deleteRange: 'DELETE FROM event WHERE epoch = ? AND seq BETWEEN ? AND ?',
+  insertGap: 'INSERT INTO gap (epoch, from_seq, to_seq, mono_ms, anchor, reason, lost) VALUES (?, ?, ?, ?, ?, ?, ?)',
+  neighbours:
+    'SELECT from_seq, to_seq, mono_ms, anchor, lost FROM gap WHERE epoch = ? AND (to_seq = ? - 1 OR from_seq = ? + 1) ORDER BY from_seq',
+  deleteGap: 'DELETE FROM gap WHERE epoch = ? AND from_seq = ?',
+};
+
+/**
+ * Frees about `rows` rows in one transaction, in the trim order: acknowledged ones (the cloud has
+ * them), then measurements, then transitions, each oldest first. What was not acknowledged leaves a
+ * receipt with the sums that it held, so that totals stay right (protocol README §3, rule 11).
+ *
+ * @param acked order and acknowledged sequence of every epoch, in their order
+ */
+export function trimRows(db: Database.Database, acked: readonly { n: number; acked: number }[], rows: number): Trimmed {
+  return db.transaction(() => {
+    let removed = 0;
+    for (const epoch of acked) {
+      if (removed >= rows) break;
+      removed += deleteAcked(db, epoch.n, epoch.acked, rows - removed);
+    }
+    const measurements = removed < rows ? deleteClass(db, 0, rows - removed, 'thinned') : 0;
+    removed += measurements;
+    const transitions = removed < rows ? deleteClass(db, 1, rows - removed, 'trimmed') : 0;
+    return { rows: removed + transitions, measurements, transitions };
+  })();
+}
+
+function deleteAcked(db: Database.Database, epoch: number, acked: number, atMost: number): number {
+  const edge = db.prepare<[number, number, number], { seq: number }>(sql.acked).get(epoch, acked, atMost - 1);
+  return db.prepare(sql.deleteRange).run(epoch, 0, edge?.seq ?? acked).changes;
+}
+
+function deleteClass(db: Database.Database, transition: 0 | 1, atMost: number, reason: string): number {
+  const victims = db.prepare<[number, number], Victim>(sql.victims).all(transition, atMost);
+  const remove = db.prepare(sql.deleteRange);
+  for (const receipt of receiptsOf(victims)) {
+    remove.run(receipt.epoch, receipt.from, receipt.to);
+    leaveReceipt(db, receipt, reason);
+  }
+  return victims.length;
+}
+
+function receiptsOf(victims: readonly Victim[]): Receipt[] {
+  const receipts: Receipt[] = [];
+  for (const { epoch, seq, mono_ms, anchor, body } of victims) {
+    const open = receipts.at(-1);
+    if (open && open.epoch === epoch && open.to === seq - 1) {
+      open.to = seq;
+      addSums(open.lost, body);
+      continue;
+    }
+    const lost: LostSums = {};
+    addSums(lost, body);
+    receipts.push({ epoch, from: seq, to: seq, mono_ms, anchor, lost });
+  }
+  return receipts;
+}
+
+/** Joins the receipt with those that it touches, so that receipts do not pile up. */
+function leaveReceipt(db: Database.Database, receipt: Receipt, reason: string): void {
+  type Neighbour = { from_seq: number; to_seq: number; mono_ms: number; anchor: number | null; lost: string };
+  const touching = db
+    .prepare<[number, number, number], Neighbour>(sql.neighbours)
+    .all(receipt.epoch, receipt.from, receipt.to);
+  let joined = receipt;
+  for (const gap of touching) {
+    db.prepare(sql.deleteGap).run(receipt.epoch, gap.from_seq);
+    const before = gap.from_seq < joined.from;
+    joined = {
+      ...joined,
+      from: Math.min(gap.from_seq, joined.from),
+      to: Math.max(gap.to_seq, joined.to),
+      mono_ms: before ? gap.mono_ms : joined.mono_ms,
+      anchor: before ? gap.anchor : joined.anchor,
+      lost: mergeSums(joined.lost, lostSumsSchema.parse(JSON.parse(gap.lost))),
+    };
+  }
+  const { epoch, from, to, mono_ms, anchor, lost } = joined;
+  db.prepare(sql.insertGap).run(epoch, from, to, mono_ms, anchor, reason, JSON.stringify(lost));
+}
+
+const summed = ['in', 'out', 'ml', 'mwh', 'presses'] as const;
+
+function addSums(lost: LostSums, bodyJson: string): void {
+  const body: Record<string, unknown> = JSON.parse(bodyJson);
+  const sensor = String(body['sensor']);
+  for (const field of summed) {
+    const amount = body[field];
+    if (typeof amount !== 'number' || amount === 0) continue;
+    const sums = lost[sensor] ?? {};
+    lost[sensor] = sums;
+    sums[field] = (sums[field] ?? 0) + amount;
+  }
+}
+
+function mergeSums(a: LostSums, b: LostSums): LostSums {
+  const merged: LostSums = structuredClone(a);
+  for (const [sensor, sums] of Object.entries(b)) {
+    const into = merged[sensor] ?? {};
+    merged[sensor] = into;
+    for (const field of summed) {
+      const amount = sums[field];
+      if (amount !== undefined) into[field] = (into[field] ?? 0) + amount;
+    }
+  }
+  return merged;
+}

@@ -1,0 +1,72 @@
+import { type BoardLine, lineCounterModulus, parseBoardLine } from '../../../protocol/board-line.ts';
+import type { DriverEvent } from '../driver.ts';
+
+export type BoardNames = {
+  /** Sensor names on the wire → names in the station. */
+  rename: Readonly<Record<string, string>>;
+  ignore: ReadonlySet<string>;
+};
+
+/** The last line of every board on one wire; it outlives a reconnect. */
+export type LineHistory = Readonly<Record<string, { n: number; atMs: number }>>;
+
+/** A board speaks a line a sensor at a change and every 5 s: it is never faster than this. */
+const maxLinesPerMs = 0.2;
+const slackLines = 50;
+/** After this long without a line a counter that went on and one that began again look alike. */
+const tellableMs = 60_000;
+/** Boards on one wire; more ids than this are garbage that happens to have a good CRC. */
+const maxBoards = 8;
+
+/**
+ * One line of a wire, as driver events. A jump of the line counter is lost lines where the
+ * time allows that many, a restart where the counter began again, and doubt anywhere else.
+ */
+export function decodeLine(
+  history: LineHistory,
+  line: string,
+  nowMs: number,
+  source: string,
+  names: BoardNames,
+): { history: LineHistory; events: DriverEvent[] } {
+  const parsed = parseBoardLine(line);
+  if (!parsed.ok) return { history, events: [{ type: 'rejected', cause: parsed.cause, detail: parsed.detail }] };
+  if (!(parsed.board in history) && Object.keys(history).length >= maxBoards) {
+    return { history, events: [{ type: 'rejected', cause: 'too-many-boards', detail: parsed.board }] };
+  }
+  const board = `${source}/${parsed.board}`;
+  const counted = countLine(history[parsed.board], parsed, board, nowMs);
+  if (counted === 'repeated') return { history, events: [] };
+  const next = { ...history, [parsed.board]: { n: parsed.n, atMs: nowMs } };
+  return { history: next, events: [...counted, ...reportEvents(parsed, board, names)] };
+}
+
+function countLine(
+  last: { n: number; atMs: number } | undefined,
+  line: BoardLine,
+  board: string,
+  nowMs: number,
+): DriverEvent[] | 'repeated' {
+  // The board may have restarted while nobody listened.
+  if (!last || nowMs - last.atMs > tellableMs) return [{ type: 'board-unsettled', board }];
+  const ahead = (line.n - last.n + lineCounterModulus) % lineCounterModulus;
+  if (ahead === 0) return 'repeated';
+  if (ahead === 1) return [];
+  const possible = (nowMs - last.atMs) * maxLinesPerMs + slackLines;
+  if (ahead <= possible) return [{ type: 'lost-lines', board, lines: ahead - 1 }];
+  if (line.n <= possible) return [{ type: 'board-restarted', board }];
+  return [{ type: 'board-unsettled', board }];
+}
+
+function reportEvents(line: BoardLine, board: string, names: BoardNames): DriverEvent[] {
+  const unknown = line.unknownFields.map(
+    (field): DriverEvent => ({ type: 'unknown', what: `field ${field} of ${line.sensor}` }),
+  );
+  if (line.report === null) return [{ type: 'unknown', what: `sensor ${line.sensor}` }];
+  if (line.report.kind === 'board') {
+    return [{ type: 'board-up', board, upS: line.report.upS, firmware: line.report.fw ?? null }, ...unknown];
+  }
+  if (names.ignore.has(line.sensor)) return [];
+  const sensor = names.rename[line.sensor] ?? line.sensor;
+  return [{ type: 'reading', board, reading: { ...line.report, sensor } }, ...unknown];
+}

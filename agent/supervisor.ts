@@ -1,0 +1,101 @@
+import { sleep } from '../protocol/host/clock.ts';
+import { StoreError } from '../protocol/host/sqlite.ts';
+import {
+  type Agent,
+  type AgentIo,
+  openStationOutbox,
+  type StartReason,
+  type StoredOutbox,
+  startAgent,
+} from './agent.ts';
+import type { AgentConfig } from './config.ts';
+import { noOutbox } from './outbox/no-outbox.ts';
+
+/** Without storage a new attempt is made this often. */
+const retryStorageMs = 30_000;
+/** A file that fails again and again is not opened in a tight loop. */
+const restartMs = 1000;
+
+export type Order = { kind: 'stop'; reason: string } | { kind: 'reload'; config: AgentConfig };
+
+/** Where the supervisor's orders come from: signals, in a real process. */
+export type Orders = { next: () => Promise<Order> };
+
+/** What ends one run of an agent. */
+type Outcome = Order | { kind: 'failed'; error: unknown } | { kind: 'storage-is-back'; stored: StoredOutbox };
+
+/**
+ * Keeps one agent running until it is told to stop: starts it again with a new configuration, and
+ * after its storage failed. While no outbox can be opened it runs the live lane alone.
+ */
+export async function superviseAgent(config: AgentConfig, orders: Orders, io: AgentIo): Promise<void> {
+  let current = config;
+  let why: StartReason = 'start';
+  let order = orders.next();
+  let stored = await open(current, why, io);
+  let instance = io.newId();
+  for (;;) {
+    instance = stored?.outbox.instance ?? instance;
+    const { outcome, agent } = await runOnce(current, why, stored, instance, order, io);
+    switch (outcome.kind) {
+      case 'stop':
+        return agent.stop(outcome.reason);
+      case 'reload':
+        await agent.stop('reload');
+        order = orders.next();
+        current = outcome.config;
+        why = 'reload';
+        stored = await open(current, why, io);
+        break;
+      case 'failed':
+        io.log.error({ err: outcome.error }, 'storage failed: opening it again');
+        await agent.abandon();
+        await sleep(io.clock, restartMs);
+        why = 'storage-failed';
+        stored = await open(current, why, io);
+        break;
+      case 'storage-is-back':
+        io.log.info('storage is back');
+        await agent.abandon();
+        why = 'storage-failed';
+        stored = outcome.stored;
+    }
+  }
+}
+
+async function runOnce(
+  config: AgentConfig,
+  why: StartReason,
+  stored: StoredOutbox | null,
+  instance: string,
+  order: Promise<Order>,
+  io: AgentIo,
+): Promise<{ outcome: Outcome; agent: Agent }> {
+  const standIn = { outbox: noOutbox({ instance, newId: io.newId }), path: config.dataDir, unchecked: false };
+  const agent = await startAgent(config, why, stored ?? standIn, io);
+  const over = new AbortController();
+  const failed = agent.failed.then((error): Outcome => ({ kind: 'failed', error }));
+  const back = stored ? new Promise<never>(() => {}) : waitForStorage(config, io, over.signal);
+  const outcome = await Promise.race<Outcome>([order, failed, back]);
+  over.abort();
+  return { outcome, agent };
+}
+
+async function waitForStorage(config: AgentConfig, io: AgentIo, signal: AbortSignal): Promise<Outcome> {
+  for (;;) {
+    await sleep(io.clock, retryStorageMs, signal);
+    const stored = signal.aborted ? null : await open(config, 'storage-failed', io);
+    if (stored) return { kind: 'storage-is-back', stored };
+    if (signal.aborted) return new Promise<never>(() => {});
+  }
+}
+
+async function open(config: AgentConfig, why: StartReason, io: AgentIo): Promise<StoredOutbox | null> {
+  try {
+    return await openStationOutbox(config, why, io);
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    io.log.error({ err: error }, 'no outbox can be opened: live lane only, no event is accepted');
+    return null;
+  }
+}
