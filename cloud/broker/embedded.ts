@@ -1,0 +1,241 @@
+import { createServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
+import { Aedes, type Client, type PublishPacket, type Subscription } from 'aedes';
+import type { CauseLog } from '../../protocol/host/cause-log.ts';
+import { ConfigError } from '../../protocol/host/config-error.ts';
+import { stationIdSchema } from '../../protocol/ids.ts';
+import { type DownChannel, isUpChannel, mayPublish, maySubscribe, parseTopic, topicOf } from '../../protocol/topics.ts';
+import type { Credential } from '../store/store.ts';
+import { isPassword } from './credentials.ts';
+import { guardReads, type SocketLimits } from './guarded-socket.ts';
+import type { CloudBroker, TakeUplink } from './uplink.ts';
+
+export type EmbeddedConfig = SocketLimits & {
+  host: string;
+  port: number;
+  tls: { cert: string; key: string } | null;
+  maxConnections: number;
+  /** Time in which a connection has to authenticate, ms. */
+  connectTimeoutMs: number;
+};
+
+export type EmbeddedIo = {
+  refusals: CauseLog;
+  credential: (station: string) => Promise<Credential | null>;
+  take: TakeUplink;
+};
+
+/** MQTT 3.1.1 §3.2.2.3. */
+const badUserNameOrPassword = 4;
+
+type Done = (error?: Error | null) => void;
+
+/**
+ * What a station publishes was taken by the ingest when it was authorised: it is not forwarded, kept,
+ * or matched against subscriptions that nobody may have.
+ */
+class StationAedes extends Aedes {
+  override publish(packet: PublishPacket, ...rest: [PublishDone] | [Client | null, PublishDone]): void {
+    const [client, done] = rest.length === 1 ? [null, rest[0]] : rest;
+    if (client) done();
+    else super.publish(packet, done);
+  }
+}
+
+type PublishDone = (error?: Error) => void;
+
+/**
+ * Starts the MQTT broker inside the cloud process.
+ *
+ * @throws ConfigError where the port is taken
+ */
+export async function startEmbeddedBroker(config: EmbeddedConfig, io: EmbeddedIo): Promise<EmbeddedBroker> {
+  const broker = new EmbeddedBroker(config, io);
+  await broker.start();
+  return broker;
+}
+
+/**
+ * MQTT 3.1.1 by aedes. A station speaks as itself, to the cloud alone: its messages go to the
+ * ingest, nothing is forwarded between stations, and no session outlives its connection.
+ */
+export class EmbeddedBroker implements CloudBroker {
+  readonly #config: EmbeddedConfig;
+  readonly #io: EmbeddedIo;
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  readonly #stationOf = new WeakMap<Client, string>();
+  readonly #clients = new Map<string, Set<Client>>();
+  #aedes: Aedes | null = null;
+
+  constructor(config: EmbeddedConfig, io: EmbeddedIo) {
+    this.#config = config;
+    this.#io = io;
+    const accept = (socket: Socket): void => this.#accept(socket);
+    this.#server = config.tls ? createTlsServer(config.tls, accept) : createServer(accept);
+  }
+
+  get port(): number {
+    const address = this.#server.address();
+    return typeof address === 'object' && address ? address.port : this.#config.port;
+  }
+
+  async start(): Promise<void> {
+    const aedes = new StationAedes({
+      id: 'yizhan',
+      connectTimeout: this.#config.connectTimeoutMs,
+      maxTopicLevels: 4,
+      preConnect: (_client, packet, done) => {
+        // The outbox is the stations' memory; a session kept here would be a second, worse one.
+        packet.clean = true;
+        done(null, true);
+      },
+      authenticate: (client, username, password, done) => {
+        const refuse = (): void =>
+          done(Object.assign(new Error('login refused'), { returnCode: badUserNameOrPassword }), null);
+        this.#authenticate(client, username, password).then((known) => (known ? done(null, true) : refuse()), refuse);
+      },
+      authorizePublish: (client, packet, done) => this.#authorizePublish(client, packet, done),
+      authorizeSubscribe: (client, subscription, done) => this.#authorizeSubscribe(client, subscription, done),
+    });
+    aedes.on('clientReady', (client: Client) => this.#ready(client));
+    aedes.on('clientDisconnect', (client: Client) => this.#gone(client));
+    // Broken connections are the stations' to mend; without a listener they would end the process.
+    aedes.on('clientError', () => {});
+    aedes.on('connectionError', () => {});
+    await aedes.listen();
+    this.#aedes = aedes;
+    await this.#listen();
+  }
+
+  send(station: string, channel: DownChannel, payload: Buffer): void {
+    for (const client of this.#clients.get(station) ?? []) publishTo(client, station, channel, payload);
+  }
+
+  disconnect(station: string): void {
+    for (const client of this.#clients.get(station) ?? []) client.close();
+  }
+
+  connected(): boolean {
+    return this.#server.listening;
+  }
+
+  connections(): number {
+    let count = 0;
+    for (const clients of this.#clients.values()) count += clients.size;
+    return count;
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#server.close();
+    await new Promise<void>((resolve) => (this.#aedes ? this.#aedes.close(resolve) : resolve()));
+    for (const socket of this.#sockets) socket.destroy();
+  }
+
+  #accept(socket: Socket): void {
+    this.#sockets.add(socket);
+    socket.once('close', () => this.#sockets.delete(socket));
+    socket.on('error', () => {});
+    if (this.#sockets.size > this.#config.maxConnections) {
+      this.#io.refusals.note('too many connections', { limit: this.#config.maxConnections }, 'connection refused');
+      socket.destroy();
+      return;
+    }
+    socket.setNoDelay(true);
+    const refused = (why: string): void =>
+      this.#io.refusals.note(`flood ${why}`, { why, from: socket.remoteAddress }, 'connection refused');
+    guardReads(socket, this.#config, () => client?.connected ?? false, refused);
+    const client = this.#aedes?.handle(socket);
+  }
+
+  async #authenticate(client: Client, username: string | undefined, password: Buffer | undefined): Promise<boolean> {
+    const wellFormed = username !== undefined && stationIdSchema.safeParse(username).success;
+    const credential = wellFormed ? await this.#io.credential(username) : null;
+    if (wellFormed && password !== undefined && credential && isPassword(credential, password)) {
+      this.#stationOf.set(client, username);
+      return true;
+    }
+    const cause = username === undefined ? 'anonymous' : credential ? 'wrong password' : 'unknown station';
+    this.#io.refusals.note(
+      `login: ${cause} ${wellFormed ? username : ''}`,
+      { cause, username: username?.slice(0, 64) },
+      'login refused',
+    );
+    return false;
+  }
+
+  #authorizePublish(client: Client | null, packet: PublishPacket, done: Done): void {
+    const station = client ? this.#stationOf.get(client) : undefined;
+    const address = parseTopic(packet.topic);
+    if (
+      !client ||
+      station === undefined ||
+      !address ||
+      !isUpChannel(address.channel) ||
+      !mayPublish(station, packet.topic)
+    ) {
+      return this.#refuse(station, 'publish', packet.topic, done);
+    }
+    // Nobody but the cloud reads these: what it took is not kept here a second time.
+    packet.retain = false;
+    const { channel } = address;
+    const payload = typeof packet.payload === 'string' ? Buffer.from(packet.payload) : packet.payload;
+    const reply = (down: DownChannel, bytes: Buffer): void => publishTo(client, station, down, bytes);
+    const room = this.#io.take({ station, channel, payload, retained: false, reply });
+    if (room) void room.then(() => done());
+    else done();
+  }
+
+  #authorizeSubscribe(
+    client: Client,
+    subscription: Subscription,
+    done: (error: Error | null, subscription?: Subscription | null) => void,
+  ): void {
+    const station = this.#stationOf.get(client);
+    if (station !== undefined && maySubscribe(station, subscription.topic)) return done(null, subscription);
+    this.#refuse(station, 'subscribe', subscription.topic, (error) => done(error ?? null));
+  }
+
+  #refuse(station: string | undefined, action: string, topic: string, done: Done): void {
+    this.#io.refusals.note(
+      `${action} ${station ?? ''}`,
+      { station, action, topic: topic.slice(0, 100) },
+      'not allowed to this station',
+    );
+    done(new Error(`${action} not allowed`));
+  }
+
+  #ready(client: Client): void {
+    const station = this.#stationOf.get(client);
+    if (station === undefined) return;
+    const clients = this.#clients.get(station) ?? new Set();
+    this.#clients.set(station, clients.add(client));
+  }
+
+  #gone(client: Client): void {
+    const station = this.#stationOf.get(client);
+    const clients = station === undefined ? undefined : this.#clients.get(station);
+    clients?.delete(client);
+    if (station !== undefined && clients?.size === 0) this.#clients.delete(station);
+  }
+
+  #listen(): Promise<void> {
+    const { host, port } = this.#config;
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', (cause: NodeJS.ErrnoException) => {
+        const problem =
+          cause.code === 'EADDRINUSE' ? `port ${port} is taken: choose another with --mqtt-port` : cause.message;
+        reject(new ConfigError('mqtt', [problem], { cause }));
+      });
+      this.#server.listen(port, host, resolve);
+    });
+  }
+}
+
+function publishTo(client: Client, station: string, channel: DownChannel, payload: Buffer): void {
+  if (client.closed) return;
+  client.publish(
+    { cmd: 'publish', topic: topicOf(station, channel), payload, qos: 1, retain: false, dup: false },
+    () => {},
+  );
+}

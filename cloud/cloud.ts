@@ -1,0 +1,255 @@
+import { join } from 'node:path';
+import type { FastifyInstance } from 'fastify';
+import { encode } from '../protocol/codec.ts';
+import { CauseLog } from '../protocol/host/cause-log.ts';
+import { type Cancel, type Clock, every } from '../protocol/host/clock.ts';
+import type { Logger } from '../protocol/host/log.ts';
+import type { OpenSession } from '../protocol/host/session.ts';
+import { isDiskFull, StoreError } from '../protocol/host/sqlite.ts';
+import { type EmbeddedBroker, startEmbeddedBroker } from './broker/embedded.ts';
+import { ExternalBroker } from './broker/external.ts';
+import type { CloudBroker, TakeUplink } from './broker/uplink.ts';
+import type { CloudConfig } from './config.ts';
+import { nation } from './core/regions.ts';
+import { startHttp } from './feed/http.ts';
+import { createMetrics } from './feed/metrics.ts';
+import { StatusBoard } from './feed/status-board.ts';
+import { Stream } from './feed/stream.ts';
+import { Ingest } from './ingest/ingest.ts';
+import { LiveBoard } from './ingest/live-board.ts';
+import type { Store } from './store/store.ts';
+
+/** Everything that the cloud touches of the world. */
+export type CloudIo = {
+  clock: Clock;
+  random: () => number;
+  newToken: () => string;
+  log: Logger;
+  openStore: (path: string) => Store;
+  openSession: OpenSession;
+  /** Resolves after the input that is ready now was taken. */
+  turn: () => Promise<void>;
+};
+
+const watchMs = 1000;
+const commandsMs = 5000;
+
+/**
+ * Starts the whole cloud: store, ingest, broker, feed.
+ *
+ * @throws ConfigError where a port is taken
+ * @throws StoreError where the store cannot be opened
+ */
+export async function startCloud(config: CloudConfig, io: CloudIo): Promise<Cloud> {
+  await using started = new AsyncDisposableStack();
+  const store = started.use(io.openStore(join(config.dataDir, 'cloud.db')));
+  const cloud = new Cloud(config, io, store);
+  started.defer(() => cloud.stop());
+  await cloud.start();
+  started.move();
+  return cloud;
+}
+
+/** The parts of one cloud process, and the way of the data through them. */
+export class Cloud implements AsyncDisposable {
+  /** Resolves with the error once the store can no longer be trusted. */
+  readonly failed: Promise<unknown>;
+  readonly #fail: (error: unknown) => void;
+  readonly #config: CloudConfig;
+  readonly #io: CloudIo;
+  readonly #store: Store;
+  readonly #live = new LiveBoard();
+  readonly #board: StatusBoard;
+  readonly #stream: Stream;
+  readonly #ingest: Ingest;
+  readonly #refusals: CauseLog;
+  #broker: CloudBroker | null = null;
+  #embedded: EmbeddedBroker | null = null;
+  #http: FastifyInstance | null = null;
+  #timers: Cancel[] = [];
+  #removed = new Set<string>();
+  #storeFull = false;
+  #changeMark = 0;
+
+  constructor(config: CloudConfig, io: CloudIo, store: Store) {
+    const { promise, resolve } = Promise.withResolvers<unknown>();
+    this.failed = promise;
+    this.#fail = resolve;
+    this.#config = config;
+    this.#io = io;
+    this.#store = store;
+    const { clock, log, newToken, turn } = io;
+    this.#refusals = new CauseLog(log.child({ component: 'audit' }), clock);
+    const { maxClients, maxUnreadBytes, beatS } = config.feed;
+    this.#board = new StatusBoard({
+      clock,
+      live: this.#live,
+      epoch: newToken()
+        .toLowerCase()
+        .replaceAll(/[^0-9a-z]/g, '0'),
+    });
+    this.#stream = new Stream({ maxClients, maxUnreadBytes, beatMs: beatS * 1000 }, clock, this.#board);
+    this.#ingest = new Ingest(config.ingest, {
+      clock,
+      log: log.child({ component: 'ingest' }),
+      refusals: this.#refusals,
+      store,
+      live: this.#live,
+      newToken,
+      turn,
+      full: (isFull) => this.#setStoreFull(isFull),
+      failed: this.#fail,
+    });
+  }
+
+  get httpPort(): number {
+    const address = this.#http?.server.address();
+    return typeof address === 'object' && address ? address.port : this.#config.http.port;
+  }
+
+  /** Null where an external broker is used. */
+  get mqttPort(): number | null {
+    return this.#embedded?.port ?? null;
+  }
+
+  async start(): Promise<void> {
+    const { clock, log } = this.#io;
+    this.#changeMark = await this.#store.changeMark();
+    await this.#live.load(this.#store);
+    await this.#loadRegister();
+    await this.#startBroker();
+    const { licence } = this.#config.feed;
+    const metrics = createMetrics({
+      ingest: this.#ingest,
+      broker: this.#requireBroker(),
+      store: this.#store,
+      board: this.#board,
+      stream: this.#stream,
+      refusals: this.#refusals,
+    });
+    this.#http = await startHttp(
+      { ...this.#config.http, licence },
+      {
+        clock,
+        store: this.#store,
+        board: this.#board,
+        live: this.#live,
+        stream: this.#stream,
+        metrics,
+        health: () => this.#health(),
+      },
+    );
+    this.#timers = [
+      every(clock, this.#config.ingest.saveLiveS * 1000, () => this.#aside(this.#live.save(this.#store))),
+      every(clock, watchMs, () => this.#aside(this.#watch())),
+      every(clock, commandsMs, () => this.#aside(this.#sendCommands())),
+    ];
+    log.info(
+      {
+        http: this.httpPort,
+        mqtt: this.mqttPort,
+        broker: this.#config.broker?.url,
+        stations: this.#board.records(nation).length,
+      },
+      'cloud started',
+    );
+  }
+
+  /** Ends the intake first, then commits what is there, then saves what is known live. */
+  async stop(): Promise<void> {
+    for (const cancel of this.#timers) cancel();
+    this.#timers = [];
+    await this.#broker?.[Symbol.asyncDispose]();
+    await this.#ingest.stop();
+    this.#stream.stop();
+    await this.#http?.close();
+    this.#board.stop();
+    await this.#live
+      .save(this.#store)
+      .catch((error: unknown) => this.#io.log.error({ err: error }, 'live states not saved'));
+    await this.#store.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.stop();
+  }
+
+  async #startBroker(): Promise<void> {
+    const take: TakeUplink = (uplink) => this.#ingest.take(uplink);
+    const { clock, random, log, openSession } = this.#io;
+    if (this.#config.broker) {
+      this.#broker = new ExternalBroker(this.#config.broker, {
+        clock,
+        random,
+        log: log.child({ component: 'broker' }),
+        openSession,
+        take,
+      });
+      return;
+    }
+    const { loginTimeoutS, ...mqtt } = this.#config.mqtt;
+    this.#embedded = await startEmbeddedBroker(
+      { ...mqtt, connectTimeoutMs: loginTimeoutS * 1000 },
+      { refusals: this.#refusals, credential: (station) => this.#store.credential(station), take },
+    );
+    this.#broker = this.#embedded;
+  }
+
+  /** Another process (`station add`, `station remove`, `command`) may have changed the store. */
+  async #watch(): Promise<void> {
+    const mark = await this.#store.changeMark();
+    if (mark === this.#changeMark) return;
+    this.#changeMark = mark;
+    await this.#loadRegister();
+    await this.#sendCommands();
+  }
+
+  async #loadRegister(): Promise<void> {
+    const records = await this.#store.stations();
+    this.#board.setRegister(records);
+    const removed = new Set(records.filter((record) => record.removedAt !== null).map((record) => record.id));
+    for (const station of removed) {
+      if (this.#removed.has(station)) continue;
+      this.#broker?.disconnect(station);
+      this.#ingest.forget(station);
+    }
+    this.#removed = removed;
+  }
+
+  /** Until it is answered or expires a command is sent again: the station runs it at most once. */
+  async #sendCommands(): Promise<void> {
+    for (const { id, station, name, args, expires } of await this.#store.openCommands(this.#io.clock.wallMs())) {
+      this.#broker?.send(station, 'commands', encode('commands', { id, name, args, expires }));
+    }
+  }
+
+  #health(): { ok: boolean; problems: string[] } {
+    const problems = [
+      ...(this.#storeFull ? ['the disk is full: nothing is acknowledged, the stations keep their events'] : []),
+      ...(this.#broker?.connected() ? [] : ['the broker is not connected']),
+    ];
+    return { ok: problems.length === 0, problems };
+  }
+
+  #setStoreFull(isFull: boolean): void {
+    if (this.#storeFull === isFull) return;
+    this.#storeFull = isFull;
+    this.#io.log[isFull ? 'error' : 'info'](
+      { isFull },
+      isFull ? 'disk full: nothing is acknowledged' : 'disk has room again',
+    );
+  }
+
+  /** Work beside the durable lane: a full disk postpones it, anything else ends the process. */
+  #aside(work: Promise<void>): void {
+    work.catch((error: unknown) => {
+      if (error instanceof StoreError && isDiskFull(error.cause)) this.#setStoreFull(true);
+      else this.#fail(error);
+    });
+  }
+
+  #requireBroker(): CloudBroker {
+    if (!this.#broker) throw new Error('the broker is started first');
+    return this.#broker;
+  }
+}

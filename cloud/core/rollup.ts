@@ -1,0 +1,132 @@
+import type { LostSums, StationEvent } from '../../protocol/events.ts';
+
+export const hourMs = 3_600_000;
+/** Between two events further apart than this nothing is assumed. */
+const longestStandingMs = 7 * 24 * hourMs;
+
+/** What one hour of one station adds up to. Times in ms, energy in mWh, water in ml. */
+export type HourSums = {
+  visits: number;
+  leaves: number;
+  doorOpens: number;
+  ml: number;
+  mwh: number;
+  presses: number;
+  /** Σ people inside × ms, and the ms that it covers: mean = insideMs / peopleMs. */
+  insideMs: number;
+  peopleMs: number;
+  insidePeak: number;
+  /** Σ ms of every port that it charged, and the ms that ports were known at all. */
+  chargingMs: number;
+  portMs: number;
+};
+
+export const noSums: HourSums = {
+  visits: 0,
+  leaves: 0,
+  doorOpens: 0,
+  ml: 0,
+  mwh: 0,
+  presses: 0,
+  insideMs: 0,
+  peopleMs: 0,
+  insidePeak: 0,
+  chargingMs: 0,
+  portMs: 0,
+};
+
+const sumNames = Object.keys(noSums) as (keyof HourSums)[];
+
+/** What a sensor said last within its epoch, and since when it stands. */
+export type Standing = { kind: 'people' | 'port' | 'door'; at: number; value: number };
+
+/** Sums by the start of their hour, Unix ms. */
+export type Hours = Map<number, HourSums>;
+
+/**
+ * Adds one event to the sums of its hours. What stood since the sensor's event before it is
+ * integrated over the hours between; a sensor that fell silent, or an agent that stopped, ends it.
+ *
+ * @param standing of the same epoch and sensor; null where nothing stands
+ * @returns what stands afterwards
+ */
+export function rollUp(event: StationEvent, standing: Standing | null, hours: Hours): Standing | null {
+  if (standing) integrate(standing, event.at, hours);
+  switch (event.kind) {
+    case 'people':
+      add(hours, event.at, { visits: event.in, leaves: event.out, insidePeak: event.inside });
+      return { kind: 'people', at: event.at, value: event.inside };
+    case 'port':
+      add(hours, event.at, { mwh: event.mwh });
+      return { kind: 'port', at: event.at, value: event.state === 'charging' ? 1 : 0 };
+    case 'water':
+      add(hours, event.at, { ml: event.ml });
+      return null;
+    case 'door':
+      add(hours, event.at, { doorOpens: event.open && standing?.value !== 1 ? 1 : 0 });
+      return { kind: 'door', at: event.at, value: event.open ? 1 : 0 };
+    case 'sos':
+      add(hours, event.at, { presses: event.presses });
+      return null;
+    case 'gap':
+      for (const sums of Object.values(event.lost ?? {})) add(hours, event.at, lostToSums(sums));
+      return standing;
+    case 'sensor':
+      return event.health === 'ok' || event.health === 'fault' ? moved(standing, event.at) : null;
+    case 'env':
+    case 'agent':
+      return moved(standing, event.at);
+  }
+}
+
+/** Adds what stands from its event until `untilMs`. */
+export function integrate(standing: Standing, untilMs: number, hours: Hours): void {
+  if (standing.kind === 'door' || untilMs <= standing.at || untilMs - standing.at > longestStandingMs) return;
+  for (let from = standing.at; from < untilMs; ) {
+    const hour = hourOf(from);
+    const to = Math.min(untilMs, hour + hourMs);
+    const lasted = to - from;
+    if (standing.kind === 'people')
+      add(hours, hour, { insideMs: standing.value * lasted, peopleMs: lasted, insidePeak: standing.value });
+    else add(hours, hour, { chargingMs: standing.value * lasted, portMs: lasted });
+    from = to;
+  }
+}
+
+export function hourOf(at: number): number {
+  return Math.floor(at / hourMs) * hourMs;
+}
+
+/** Adds `sums` to the hour of `at`; the peak is the higher one. */
+export function add(hours: Hours, at: number, sums: Partial<HourSums>): void {
+  const hour = hourOf(at);
+  let known = hours.get(hour);
+  if (!known) {
+    known = { ...noSums };
+    hours.set(hour, known);
+  }
+  for (const name of sumNames) {
+    const amount = sums[name];
+    if (amount === undefined) continue;
+    known[name] = name === 'insidePeak' ? Math.max(known[name], amount) : known[name] + amount;
+  }
+}
+
+function moved(standing: Standing | null, at: number): Standing | null {
+  return standing && { ...standing, at: Math.max(standing.at, at) };
+}
+
+function lostToSums(sums: LostSums[string]): Partial<HourSums> {
+  return {
+    visits: sums.in ?? 0,
+    leaves: sums.out ?? 0,
+    ml: sums.ml ?? 0,
+    mwh: sums.mwh ?? 0,
+    presses: sums.presses ?? 0,
+  };
+}
+
+/** The agent says that it stops: nothing of its epoch stands beyond this event. */
+export function endsEpoch(event: StationEvent): boolean {
+  return event.kind === 'agent' && event.what === 'stopped';
+}

@@ -1,0 +1,91 @@
+import { z } from 'zod';
+import { iso } from '../core/availability.ts';
+import { zoneOffsetMs } from '../core/hours.ts';
+import { add, type HourSums, type Hours, hourMs, hourOf, integrate } from '../core/rollup.ts';
+import type { History, RollupRow } from '../store/store.ts';
+
+/** What a public caller may ask for: people are the union's (cloud README, "Privacy"). */
+export const publicMetrics = ['port_minutes', 'energy_wh', 'litres'] as const;
+export const unionMetrics = ['visits', 'inside_mean', 'inside_peak'] as const;
+export type Metric = (typeof publicMetrics)[number] | (typeof unionMetrics)[number];
+
+const steps = { hour: hourMs, day: 24 * hourMs } as const;
+const maxPoints = 24 * 100;
+const defaultSpanMs = 24 * hourMs;
+
+const instant = z.string().transform((text, context) => {
+  const at = /^\d+$/.test(text) ? Number(text) : Date.parse(text);
+  if (Number.isSafeInteger(at) && Math.abs(at) < 8e15) return at;
+  context.addIssue({ code: 'custom', message: 'expected RFC 3339 or Unix milliseconds' });
+  return z.NEVER;
+});
+
+export const historyQuerySchema = z.strictObject({
+  metric: z.enum([...publicMetrics, ...unionMetrics]),
+  from: instant.optional(),
+  to: instant.optional(),
+  step: z.enum(['hour', 'day']).default('hour'),
+});
+
+export type HistoryRange = { metric: Metric; fromMs: number; toMs: number; stepMs: number };
+
+/** @returns the range on the grid of its step, or what is wrong with it */
+export function historyRange(
+  query: z.infer<typeof historyQuerySchema>,
+  timeZone: string,
+  nowMs: number,
+): HistoryRange | string {
+  const stepMs = steps[query.step];
+  // A day is the station's own; hours are everyone's.
+  const offsetMs = query.step === 'day' ? zoneOffsetMs(timeZone, query.to ?? nowMs) : 0;
+  const toMs = Math.ceil(((query.to ?? nowMs) + offsetMs) / stepMs) * stepMs - offsetMs;
+  const fromMs = Math.floor(((query.from ?? toMs - defaultSpanMs) + offsetMs) / stepMs) * stepMs - offsetMs;
+  if (fromMs >= toMs) return 'from: expected an instant before to';
+  if ((toMs - fromMs) / stepMs > maxPoints) return `from, to: expected at most ${maxPoints} steps`;
+  return { metric: query.metric, fromMs, toMs, stepMs };
+}
+
+export type Point = { t: string; value: number | null };
+
+/**
+ * A metric on a grid. A step of which nothing is known is null, a gap and never a zero. Hours that
+ * no event closed yet are filled from what stands, as far as the station is heard.
+ *
+ * @param heardUntilMs time of the station's last report; null where it has none
+ */
+export function historyPoints({ rows, standing }: History, range: HistoryRange, heardUntilMs: number | null): Point[] {
+  const hours: Hours = new Map(rows.map(({ hour, ...sums }: RollupRow) => [hour, { ...sums }]));
+  if (heardUntilMs !== null) for (const stood of standing) integrate(stood, heardUntilMs, hours);
+  const points: Point[] = [];
+  for (let at = range.fromMs; at < range.toMs; at += range.stepMs) {
+    const within: Hours = new Map();
+    for (let hour = hourOf(at); hour < at + range.stepMs; hour += hourMs) {
+      const sums = hours.get(hour);
+      if (sums) add(within, at, sums);
+    }
+    const sums = within.get(hourOf(at));
+    points.push({ t: iso(at), value: sums ? metricOf(range.metric, sums) : null });
+  }
+  return points;
+}
+
+function metricOf(metric: Metric, sums: HourSums): number | null {
+  switch (metric) {
+    case 'visits':
+      return sums.visits;
+    case 'inside_mean':
+      return sums.peopleMs === 0 ? null : round(sums.insideMs / sums.peopleMs);
+    case 'inside_peak':
+      return sums.peopleMs === 0 ? null : sums.insidePeak;
+    case 'port_minutes':
+      return sums.portMs === 0 ? null : round(sums.chargingMs / 60_000);
+    case 'energy_wh':
+      return round(sums.mwh / 1000);
+    case 'litres':
+      return round(sums.ml / 1000);
+  }
+}
+
+function round(value: number): number {
+  return Math.round(value * 1000) / 1000;
+}

@@ -1,0 +1,235 @@
+import { randomUUID } from 'node:crypto';
+import { readFileSync, writeFileSync } from 'node:fs';
+import type { Command } from 'commander';
+import { CommandError, type Host, integerOption } from '../../protocol/host/command-line.ts';
+import { ConfigError, parseConfig } from '../../protocol/host/config-error.ts';
+import { commandNames } from '../../protocol/messages.ts';
+import { hashPassword, newPassword } from '../broker/credentials.ts';
+import type { DataOptions } from '../cli.ts';
+import type { NewStation, Store } from '../store/store.ts';
+import { importColumns, readStationsCsv } from './import-csv.ts';
+import { type StationInput, stationInputSchema, toRecord } from './input.ts';
+
+export type WithStore = <T>(options: DataOptions, work: (store: Store) => Promise<T>) => Promise<T>;
+
+type Login = { id: string; username: string; password: string };
+
+type AddOptions = DataOptions & {
+  id: string;
+  name: string;
+  region: string;
+  lat: number;
+  lng: number;
+  datum?: string;
+  hours?: string;
+  capacity?: number;
+  kind?: string;
+  alias?: string[];
+  facility?: string[];
+  steward?: string;
+  complaintLine?: string;
+  address?: string;
+};
+
+/** `station add|list|remove|import` and `command`: the register and its credentials. */
+export function addRegisterCommands(program: Command, host: Host, withStore: WithStore): void {
+  const station = program.command('station').description('the register of stations and their credentials');
+  shared(station.command('add'))
+    .description('add a station; its password is shown once and kept nowhere')
+    .requiredOption('--id <id>', '1 to 48 of a-z 0-9 -')
+    .requiredOption('--name <name>', 'name on the sign')
+    .requiredOption('--region <adcode>', 'administrative division code, six digits')
+    .requiredOption('--lat <degrees>', 'latitude', decimal('--lat'))
+    .requiredOption('--lng <degrees>', 'longitude', decimal('--lng'))
+    .option('--datum <datum>', 'datum of the position: wgs84, gcj02 (Amap, Tencent) or bd09 (Baidu)', 'wgs84')
+    .option('--hours <text>', "opening hours in OpenStreetMap's syntax", '24/7')
+    .option('--capacity <seats>', 'seats', integerOption('--capacity', 1, 10_000))
+    .option('--kind <kind>', 'smart, or lite for a station without sensors', 'smart')
+    .option('--alias <name...>', 'other names that people use')
+    .option('--facility <name...>', 'what the station offers')
+    .option('--steward <name>', 'who looks after it')
+    .option('--complaint-line <phone>', 'where to complain')
+    .option('--address <text>', 'postal address')
+    .action((options: AddOptions) => addStation(options, host, withStore));
+  shared(station.command('list'))
+    .description('list the register')
+    .action((options: DataOptions) => listStations(options, host, withStore));
+  shared(station.command('remove'))
+    .description('take a station out: its credential ends, its history stays')
+    .requiredOption('--id <id>', 'station')
+    .action((options: DataOptions & { id: string }) => removeStation(options, host, withStore));
+  shared(station.command('import'))
+    .description(`add or change stations from a CSV file; columns: ${importColumns.join(', ')}`)
+    .argument('<file>', 'CSV, UTF-8, with a header')
+    .option('--credentials <file>', 'where the passwords of new smart stations go, CSV; it must not exist yet')
+    .action((file: string, options: DataOptions & { credentials?: string }) =>
+      importStations(file, options, host, withStore),
+    );
+  shared(program.command('command'))
+    .description(`send a command to a station: ${commandNames.join(', ')}`)
+    .requiredOption('--id <id>', 'station')
+    .requiredOption('--name <name>', 'command')
+    .option('--expires <seconds>', 'seconds in which it may run', integerOption('--expires', 1, 86_400), 60)
+    .action((options: DataOptions & { id: string; name: string; expires: number }) =>
+      sendCommand(options, host, withStore),
+    );
+}
+
+function shared(command: Command): Command {
+  return command
+    .option('-c, --config <file>', 'cloud configuration, YAML')
+    .option('--data <dir>', 'data directory (default: yizhan-cloud)')
+    .option('--json', 'JSON on stdout');
+}
+
+async function addStation(options: AddOptions, host: Host, withStore: WithStore): Promise<void> {
+  const { id, name, region, lat, lng, datum, hours, capacity, kind, alias, facility, steward, complaintLine, address } =
+    options;
+  const given = {
+    id,
+    name,
+    region,
+    lat,
+    lng,
+    datum,
+    hours,
+    capacity,
+    kind,
+    aliases: alias,
+    facilities: facility,
+    steward,
+    complaintLine,
+    address,
+  };
+  const input = parseConfig<StationInput>(
+    stationInputSchema,
+    Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined)),
+    'station add',
+  );
+  const { station, login } = newStation(input);
+  const taken = await withStore(options, (store) => store.addStations([station]));
+  if (taken.length > 0) throw new CommandError(`station ${id} is in the register already`);
+  if (options.json) return host.print(JSON.stringify(login ?? { id }));
+  host.print(`station ${id} added`);
+  if (login)
+    host.print(
+      `  username ${login.username}\n  password ${login.password}   (shown once: put it into the station's configuration now)`,
+    );
+}
+
+async function listStations(options: DataOptions, host: Host, withStore: WithStore): Promise<void> {
+  const records = await withStore(options, (store) => store.stations());
+  if (options.json) return host.print(JSON.stringify(records));
+  for (const { id, name, region, kind, hours, removedAt } of records) {
+    host.print(`${id}  ${name}  ${region}  ${kind}  ${hours}${removedAt === null ? '' : '  removed'}`);
+  }
+}
+
+async function removeStation(options: DataOptions & { id: string }, host: Host, withStore: WithStore): Promise<void> {
+  const removed = await withStore(options, (store) => store.removeStation(options.id, Date.now()));
+  if (!removed) throw new CommandError(`no station ${options.id} in the register`);
+  host.print(
+    options.json
+      ? JSON.stringify({ id: options.id, removed: true })
+      : `station ${options.id} removed: its credential no longer works, its history stays`,
+  );
+}
+
+async function importStations(
+  file: string,
+  options: DataOptions & { credentials?: string },
+  host: Host,
+  withStore: WithStore,
+): Promise<void> {
+  const inputs = readStationsCsv(readText(file), file);
+  const done = await withStore(options, async (store) => {
+    const known = new Set(
+      (await store.stations()).filter((record) => record.removedAt === null).map((record) => record.id),
+    );
+    const fresh = inputs.filter((input) => !known.has(input.id)).map(newStation);
+    const logins = fresh.flatMap(({ login }) => (login ? [login] : []));
+    if (logins.length > 0 && options.credentials === undefined && !options.json) {
+      throw new ConfigError(file, [
+        `${logins.length} new stations get passwords: expected --credentials <file> to put them in, or --json`,
+      ]);
+    }
+    // The passwords first: a station whose password nobody has could never connect.
+    if (options.credentials !== undefined) writeLogins(options.credentials, logins);
+    await store.addStations(fresh.map(({ station }) => station));
+    for (const input of inputs) if (known.has(input.id)) await store.updateStation(toRecord(input));
+    return { added: fresh.length, updated: inputs.length - fresh.length, logins };
+  });
+  if (options.json)
+    return host.print(
+      JSON.stringify({
+        added: done.added,
+        updated: done.updated,
+        ...(options.credentials === undefined ? { credentials: done.logins } : {}),
+      }),
+    );
+  host.print(`${done.added} stations added, ${done.updated} updated`);
+}
+
+async function sendCommand(
+  options: DataOptions & { id: string; name: string; expires: number },
+  host: Host,
+  withStore: WithStore,
+): Promise<void> {
+  const id = randomUUID();
+  const deadline = Date.now() + options.expires * 1000;
+  const reply = await withStore(options, async (store) => {
+    if (!(await store.stations()).some((record) => record.id === options.id && record.removedAt === null))
+      throw new CommandError(`no station ${options.id} in the register`);
+    await store.addCommand({ id, station: options.id, name: options.name, args: {}, expires: deadline });
+    while (Date.now() < deadline) {
+      const answered = await store.commandReply(id);
+      if (answered !== null) return answered;
+      await new Promise((resolve) => setTimeout(resolve, 200));
+    }
+    return null;
+  });
+  if (reply === null)
+    throw new CommandError(
+      `${options.id} did not answer within ${options.expires} s: is it connected, and does a cloud serve this data directory?`,
+    );
+  host.print(options.json ? reply : `${options.id}: ${reply}`);
+  if (JSON.parse(reply).ok !== true) throw new CommandError(`${options.name} failed`);
+}
+
+function newStation(input: StationInput): { station: NewStation; login: Login | null } {
+  const record = toRecord(input);
+  if (record.kind === 'lite') return { station: { record, credential: null }, login: null };
+  const password = newPassword();
+  return {
+    station: { record, credential: hashPassword(password) },
+    login: { id: input.id, username: input.id, password },
+  };
+}
+
+function readText(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch (cause) {
+    throw new ConfigError(file, [`cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`], {
+      cause,
+    });
+  }
+}
+
+function writeLogins(file: string, logins: readonly Login[]): void {
+  const rows = logins.map(({ id, username, password }) => `${id},${username},${password}\n`);
+  try {
+    writeFileSync(file, `id,username,password\n${rows.join('')}`, { flag: 'wx', mode: 0o600 });
+  } catch (cause) {
+    throw new ConfigError(file, [`cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`], {
+      cause,
+    });
+  }
+}
+
+function decimal(name: string): (text: string) => number {
+  return (text) => {
+    if (/^-?\d+(\.\d+)?$/.test(text)) return Number(text);
+    throw new ConfigError('station add', [`${name}: expected degrees such as 29.714, found ${JSON.stringify(text)}`]);
+  };
+}
