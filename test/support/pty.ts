@@ -1,0 +1,47 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { open } from 'node:fs/promises';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import { tempDir } from './temp-dir.ts';
+import { waitFor } from './wait.ts';
+
+export type Pty = {
+  /** The end that an agent opens as its port. */
+  path: string;
+  /** Writes to the board's end. */
+  write: (bytes: string | Buffer) => Promise<void>;
+  /** The cable is pulled. */
+  unplug: () => Promise<void>;
+  plugIn: () => Promise<void>;
+};
+
+/** A pair of pseudo-terminals by socat, ended with the test. */
+export async function openPty(): Promise<Pty> {
+  const directory = tempDir();
+  const path = join(directory, 'tty');
+  const board = join(directory, 'board');
+  let socat: ChildProcess = spawn('true');
+  let file: Awaited<ReturnType<typeof open>> | null = null;
+  async function plugIn(): Promise<void> {
+    socat = spawn('socat', [`pty,raw,echo=0,link=${path}`, `pty,raw,echo=0,link=${board}`], { stdio: 'ignore' });
+    await waitFor('socat', () => existsSync(path) && existsSync(board));
+    file = await open(board, 'r+');
+  }
+  async function unplug(): Promise<void> {
+    await file?.close();
+    file = null;
+    if (socat.exitCode !== null || socat.signalCode !== null) return;
+    const exited = new Promise((resolve) => socat.once('exit', resolve));
+    socat.kill('SIGTERM');
+    await exited;
+  }
+  await plugIn();
+  onTestFinished(unplug);
+  return {
+    path,
+    plugIn,
+    unplug,
+    write: async (bytes) => void (await file?.write(Buffer.from(bytes as string, 'latin1'))),
+  };
+}
