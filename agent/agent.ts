@@ -24,9 +24,10 @@ import { type CommandHandler, runCommand } from './link/commands.ts';
 import { type DeliveryNotice, Link } from './link/link.ts';
 import { DriverLog } from './ops/driver-log.ts';
 import { startSchedule } from './ops/schedule.ts';
+import { Upkeep } from './ops/upkeep.ts';
 import { checkBeside } from './outbox/check.ts';
 import type { Disk } from './outbox/disk.ts';
-import { openOutbox } from './outbox/open-outbox.ts';
+import { openOutbox, type StoredOutbox } from './outbox/open-outbox.ts';
 import type { Outbox, Trimmed } from './outbox/outbox.ts';
 import { Writer } from './outbox/writer.ts';
 import type { Driver, DriverEvent } from './sensors/driver.ts';
@@ -59,15 +60,6 @@ export type StartReason = 'start' | 'reload' | 'storage-failed';
 const tickMs = 1000;
 const housekeepingMs = 30_000;
 const drainMs = 2500;
-const dayMs = 86_400_000;
-
-export type StoredOutbox = {
-  outbox: Outbox;
-  /** Its database file, where there is one. */
-  path: string;
-  /** The file is too large to be checked before it is used. */
-  unchecked: boolean;
-};
 
 /**
  * Opens the station's outbox with a new epoch.
@@ -110,6 +102,7 @@ export class Agent {
   readonly #writer: Writer;
   readonly #link: Link;
   readonly #driverLog: DriverLog;
+  readonly #upkeep: Upkeep;
   readonly #stopping = new AbortController();
   readonly #settings: StationConfig;
   readonly #startedMs: number;
@@ -117,9 +110,6 @@ export class Agent {
   #core: StationCore;
   #drivers: Driver[] = [];
   #timers: Cancel[] = [];
-  #diskFreePct: number | null = null;
-  #oldestUnackedMs: number | null = null;
-  #dayStart: { wallDay: number; bytes: number | null };
 
   constructor(
     config: AgentConfig,
@@ -139,7 +129,7 @@ export class Agent {
     this.#core = core;
     this.#settings = stationSettings(config);
     this.#startedMs = io.clock.monotonicMs();
-    this.#dayStart = { wallDay: 0, bytes: io.bytesWritten() };
+    this.#upkeep = new Upkeep(stored, io.disk, io.bytesWritten);
     this.#clock = new TrustedClock(io.clock, io.boot, clockSettings(config), stored.outbox);
     this.#driverLog = new DriverLog(io.log.child({ component: 'sensors' }), io.clock);
     this.#writer = this.#newWriter(savedRows);
@@ -333,9 +323,7 @@ export class Agent {
         version: agentVersion,
         uptimeS: Math.round((this.#io.clock.monotonicMs() - this.#startedMs) / 1000),
         outboxRows: this.#outbox.use().rows,
-        oldestUnackedAt: this.#oldestUnackedMs,
-        diskFreePct: this.#diskFreePct,
-        bytesWrittenToday: this.#bytesToday(wallMs),
+        ...this.#upkeep.report(wallMs),
         storage: this.#outbox.durable ? this.#writer.condition : 'failed',
       },
     };
@@ -346,21 +334,12 @@ export class Agent {
     return { epoch: this.#outbox.currentEpoch(), last: current?.last ?? 0 };
   }
 
-  #bytesToday(wallMs: number | null): number | null {
-    const bytes = this.#io.bytesWritten();
-    const wallDay = wallMs === null ? this.#dayStart.wallDay : Math.floor(wallMs / dayMs);
-    if (this.#dayStart.wallDay !== 0 && wallDay !== this.#dayStart.wallDay) this.#dayStart = { wallDay, bytes };
-    this.#dayStart.wallDay = wallDay;
-    return bytes === null || this.#dayStart.bytes === null ? null : bytes - this.#dayStart.bytes;
-  }
-
-  /** What is looked at now and then: the disk, the ballast, the oldest waiting event, the clock. */
+  /** What is looked at now and then: the ballast, the disk, the oldest waiting event, the clock. */
   async #housekeep(): Promise<void> {
-    const { clock, disk, ntpSynchronised } = this.#io;
+    const { clock, ntpSynchronised } = this.#io;
     const { trust, ntpMarker } = this.#config.clock;
-    this.#diskFreePct = disk.free(this.#path)?.pct ?? null;
     this.#writer.tick();
-    this.#oldestUnackedMs = await this.#outbox.oldestUnacked();
+    await this.#upkeep.look();
     if (trust === 'system' || (trust === 'auto' && ntpSynchronised(ntpMarker))) {
       const trusted = await this.#sampleClock({
         source: 'system',
@@ -383,23 +362,13 @@ export class Agent {
   }
 
   async #maintain(): Promise<void> {
-    const wallMs = this.#clock.wallMs();
-    if (wallMs !== null) await this.#outbox.forgetCommands(wallMs - dayMs);
-    await this.#outbox.maintain();
+    await this.#upkeep.maintain(this.#clock.wallMs());
     this.#link.helloAgain();
     this.#io.log.info(this.#outbox.use(), 'outbox maintained');
   }
 
   #selfReport(): void {
-    const { rows, bytes } = this.#outbox.use();
-    const counts = Object.entries(this.#driverLog.counts()).sort(([, a], [, b]) => b - a);
-    const detail = {
-      rows,
-      bytes,
-      written: this.#bytesToday(this.#clock.wallMs()),
-      diskFreePct: this.#diskFreePct,
-      ...Object.fromEntries(counts.slice(0, 8).map(([cause, count]) => [cause.slice(0, 40), count])),
-    };
+    const detail = this.#upkeep.selfReport(this.#clock.wallMs(), this.#driverLog.counts());
     this.#say({ kind: 'agent', sensor: 'agent', what: 'self-report', detail });
   }
 

@@ -2,7 +2,7 @@ import { join } from 'node:path';
 import type Database from 'better-sqlite3';
 import { checkIntegrity, isCorrupt, makeDurable, StoreError, sqliteCode } from '../../protocol/host/sqlite.ts';
 import type { Disk } from './disk.ts';
-import type { Recovery } from './outbox.ts';
+import type { Outbox, Recovery } from './outbox.ts';
 import { salvage } from './salvage.ts';
 import { migrate } from './schema.ts';
 import { SqliteOutbox } from './sqlite-outbox.ts';
@@ -18,7 +18,13 @@ export type OpenOptions = {
   checkInlineMaxBytes: number;
 };
 
-export type Opened = { outbox: SqliteOutbox; path: string; unchecked: boolean };
+export type StoredOutbox = {
+  outbox: Outbox;
+  /** Its database file, or where that would be. */
+  path: string;
+  /** The file is too large to be checked before it is used. */
+  unchecked: boolean;
+};
 
 /** A small log and cache: the board's card and memory are small. */
 const durability = { walPages: 256, cacheKiB: 2000 };
@@ -29,7 +35,7 @@ const durability = { walPages: 256, cacheKiB: 2000 };
  *
  * @throws StoreError where not even a new file can be opened
  */
-export async function openOutbox(options: OpenOptions): Promise<Opened> {
+export async function openOutbox(options: OpenOptions): Promise<StoredOutbox> {
   const path = join(options.dataDir, 'outbox.db');
   const inline = options.disk.sizeBytes(path) <= options.checkInlineMaxBytes;
   try {

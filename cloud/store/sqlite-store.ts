@@ -1,7 +1,8 @@
 import { mkdirSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
-import { makeDurable, StoreError, storeError } from '../../protocol/host/sqlite.ts';
+import { makeDurable, StoreError } from '../../protocol/host/sqlite.ts';
+import { Statements } from '../../protocol/host/statements.ts';
 import { stateSchema } from '../../protocol/state.ts';
 import type { Standing } from '../core/rollup.ts';
 import type { StationRecord } from '../core/station.ts';
@@ -96,15 +97,16 @@ export function openSqliteStore(path: string): Store {
 
 class SqliteStore implements Store {
   readonly #db: Database.Database;
-  readonly #prepared = new Map<string, Database.Statement>();
+  readonly #statements: Statements;
 
   constructor(db: Database.Database) {
     this.#db = db;
+    this.#statements = new Statements(db);
   }
 
   async commit(items: readonly LaneItem[], options: LaneOptions): Promise<LaneResult[]> {
     return this.#transaction(() => {
-      const group = new LaneGroup((text) => this.#statement(text), options);
+      const group = new LaneGroup((text) => this.#statements.prepare(text), options);
       const results = items.map((item) => group.take(item));
       group.finish();
       return results;
@@ -114,7 +116,7 @@ class SqliteStore implements Store {
   async saveLive(records: readonly SavedLive[]): Promise<void> {
     this.#transaction(() => {
       for (const { state, use, online, approvedInstance, instanceHeardAt, ...times } of records) {
-        this.#statement(sql.saveLive).run({
+        this.#statements.run(sql.saveLive, {
           ...times,
           usedAt: use.at,
           usedBefore: use.beforeSlotAt,
@@ -128,7 +130,7 @@ class SqliteStore implements Store {
   }
 
   async live(): Promise<SavedLive[]> {
-    return this.#all<LiveRow>(sql.live).flatMap((row) => {
+    return this.#statements.all<LiveRow>(sql.live).flatMap((row) => {
       // Written by an older version, it may be none any more: then it is told again in a moment.
       const state = stateSchema.safeParse(JSON.parse(row.state));
       if (!state.success) return [];
@@ -148,18 +150,20 @@ class SqliteStore implements Store {
   }
 
   async stations(): Promise<StationRecord[]> {
-    return this.#all<{ record: string; removed_ms: number | null }>(sql.stations).map(({ record, removed_ms }) => ({
-      ...JSON.parse(record),
-      removedAt: removed_ms,
-    }));
+    return this.#statements
+      .all<{ record: string; removed_ms: number | null }>(sql.stations)
+      .map(({ record, removed_ms }) => ({ ...JSON.parse(record), removedAt: removed_ms }));
   }
 
   async addStations(stations: readonly NewStation[]): Promise<string[]> {
     return this.#transaction(() => {
-      const taken = stations.map(({ record }) => record.id).filter((id) => this.#get(sql.known, id) !== undefined);
+      const taken = stations
+        .map(({ record }) => record.id)
+        .filter((id) => this.#statements.get(sql.known, id) !== undefined);
       if (taken.length > 0) return taken;
       for (const { record, credential } of stations) {
-        this.#statement(sql.addStation).run(
+        this.#statements.run(
+          sql.addStation,
           record.id,
           JSON.stringify(record),
           credential?.salt ?? null,
@@ -171,59 +175,56 @@ class SqliteStore implements Store {
   }
 
   async updateStation(record: StationRecord): Promise<void> {
-    this.#guard(() => this.#statement(sql.updateStation).run(JSON.stringify(record), record.id));
+    this.#statements.run(sql.updateStation, JSON.stringify(record), record.id);
   }
 
   async removeStation(id: string, atMs: number): Promise<boolean> {
-    return this.#guard(() => this.#statement(sql.removeStation).run(atMs, id).changes === 1);
+    return this.#statements.run(sql.removeStation, atMs, id).changes === 1;
   }
 
   async credential(station: string): Promise<Credential | null> {
-    return this.#get<Credential>(sql.credential, station) ?? null;
+    return this.#statements.get<Credential>(sql.credential, station) ?? null;
   }
 
   async history(station: string, fromMs: number, toMs: number): Promise<History> {
     return {
-      rows: this.#all<RollupRow>(sql.rollups, station, fromMs, toMs),
-      standing: this.#all<Standing>(sql.standing, station),
+      rows: this.#statements.all<RollupRow>(sql.rollups, station, fromMs, toMs),
+      standing: this.#statements.all<Standing>(sql.standing, station),
     };
   }
 
   async counts(): Promise<StoreCounts> {
-    const counts = this.#get<Omit<StoreCounts, 'bytes'>>(sql.counts);
+    const counts = this.#statements.get<Omit<StoreCounts, 'bytes'>>(sql.counts);
     const bytes =
       Number(this.#db.pragma('page_count', { simple: true })) * Number(this.#db.pragma('page_size', { simple: true }));
     return { stations: 0, events: 0, gaps: 0, quarantined: 0, ...counts, bytes };
   }
 
   async raiseAlarm(alarm: Alarm): Promise<void> {
-    this.#guard(() => this.#statement(sql.raise).run(alarm));
+    this.#statements.run(sql.raise, alarm);
   }
 
   async alarms(): Promise<Alarm[]> {
-    return this.#all<Alarm>(sql.alarms);
+    return this.#statements.all<Alarm>(sql.alarms);
   }
 
   async addCommand({ id, station, name, args, expires }: Command): Promise<void> {
-    const { changes } = this.#guard(() =>
-      this.#statement(sql.addCommand).run(id, name, JSON.stringify(args), expires, station),
-    );
+    const { changes } = this.#statements.run(sql.addCommand, id, name, JSON.stringify(args), expires, station);
     if (changes === 0) throw new StoreError(`no station ${station}`);
   }
 
   async openCommands(nowMs: number): Promise<Command[]> {
-    return this.#all<Omit<Command, 'args'> & { args: string }>(sql.openCommands, nowMs).map((row) => ({
-      ...row,
-      args: JSON.parse(row.args),
-    }));
+    return this.#statements
+      .all<Omit<Command, 'args'> & { args: string }>(sql.openCommands, nowMs)
+      .map((row) => ({ ...row, args: JSON.parse(row.args) }));
   }
 
   async answerCommand(station: string, id: string, reply: string): Promise<boolean> {
-    return this.#guard(() => this.#statement(sql.answer).run(reply, id, station).changes === 1);
+    return this.#statements.run(sql.answer, reply, id, station).changes === 1;
   }
 
   async commandReply(id: string): Promise<string | null> {
-    return this.#get<{ reply: string | null }>(sql.reply, id)?.reply ?? null;
+    return this.#statements.get<{ reply: string | null }>(sql.reply, id)?.reply ?? null;
   }
 
   async changeMark(): Promise<number> {
@@ -239,31 +240,6 @@ class SqliteStore implements Store {
   }
 
   #transaction<T>(work: () => T): T {
-    return this.#guard(() => this.#db.transaction(work).immediate());
-  }
-
-  #statement(text: string): Database.Statement {
-    let statement = this.#prepared.get(text);
-    if (!statement) {
-      statement = this.#db.prepare(text);
-      this.#prepared.set(text, statement);
-    }
-    return statement;
-  }
-
-  #all<Row>(text: string, ...parameters: unknown[]): Row[] {
-    return this.#guard(() => this.#statement(text).all(...parameters) as Row[]);
-  }
-
-  #get<Row>(text: string, ...parameters: unknown[]): Row | undefined {
-    return this.#guard(() => this.#statement(text).get(...parameters) as Row | undefined);
-  }
-
-  #guard<T>(work: () => T): T {
-    try {
-      return work();
-    } catch (error) {
-      throw storeError(error);
-    }
+    return this.#statements.guard(() => this.#db.transaction(work).immediate());
   }
 }
