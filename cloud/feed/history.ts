@@ -4,13 +4,15 @@ import { zoneOffsetMs } from '../core/hours.ts';
 import { add, type HourSums, type Hours, hourMs, hourOf, integrate } from '../core/rollup.ts';
 import type { History, RollupRow } from '../store/store.ts';
 
-/** What a public caller may ask for: people are the union's (cloud README, "Privacy"). */
+/** What a public caller may ask for: people are the union's (README, "Privacy"). */
 export const publicMetrics = ['port_minutes', 'energy_wh', 'litres'] as const;
 export const unionMetrics = ['visits', 'inside_mean', 'inside_peak'] as const;
 export type Metric = (typeof publicMetrics)[number] | (typeof unionMetrics)[number];
 
 const steps = { hour: hourMs, day: 24 * hourMs } as const;
 const maxPoints = 24 * 100;
+/** Excel takes a CSV file for UTF-8 only with this in front. */
+const byteOrderMark = '\uFEFF';
 const defaultSpanMs = 24 * hourMs;
 
 const instant = z.string().transform((text, context) => {
@@ -25,6 +27,7 @@ export const historyQuerySchema = z.strictObject({
   from: instant.optional(),
   to: instant.optional(),
   step: z.enum(['hour', 'day']).default('hour'),
+  format: z.enum(['json', 'csv', 'ndjson']).optional(),
 });
 
 export type HistoryRange = { metric: Metric; fromMs: number; toMs: number; stepMs: number };
@@ -49,13 +52,21 @@ export type Point = { t: string; value: number | null };
 
 /**
  * A metric on a grid. A step of which nothing is known is null, a gap and never a zero. Hours that
- * no event closed yet are filled from what stands, as far as the station is heard.
+ * no event closed yet are filled from what stands, as far as the station is heard. The running hour
+ * is left out: litres that grow would tell the public the minute at which somebody drank.
  *
  * @param heardUntilMs time of the station's last report; null where it has none
  */
-export function historyPoints({ rows, standing }: History, range: HistoryRange, heardUntilMs: number | null): Point[] {
-  const hours: Hours = new Map(rows.map(({ hour, ...sums }: RollupRow) => [hour, { ...sums }]));
-  if (heardUntilMs !== null) for (const stood of standing) integrate(stood, heardUntilMs, hours);
+export function historyPoints(
+  { rows, standing }: History,
+  range: HistoryRange,
+  heardUntilMs: number | null,
+  nowMs: number,
+): Point[] {
+  const endMs = hourOf(nowMs);
+  const finished = rows.filter(({ hour }) => hour < endMs);
+  const hours: Hours = new Map(finished.map(({ hour, ...sums }: RollupRow) => [hour, { ...sums }]));
+  if (heardUntilMs !== null) for (const stood of standing) integrate(stood, Math.min(heardUntilMs, endMs), hours);
   const points: Point[] = [];
   for (let at = range.fromMs; at < range.toMs; at += range.stepMs) {
     const within: Hours = new Map();
@@ -67,6 +78,13 @@ export function historyPoints({ rows, standing }: History, range: HistoryRange, 
     points.push({ t: iso(at), value: sums ? metricOf(range.metric, sums) : null });
   }
   return points;
+}
+
+/** @returns the points as CSV with a header, or one JSON object a line; a gap is an empty field, or null */
+export function historyText(points: readonly Point[], metric: Metric, format: 'csv' | 'ndjson'): string {
+  if (format === 'ndjson') return points.map(({ t, value }) => `${JSON.stringify({ t, [metric]: value })}\n`).join('');
+  const lines = points.map(({ t, value }) => `${t},${value ?? ''}\r\n`);
+  return `${byteOrderMark}time,${metric}\r\n${lines.join('')}`;
 }
 
 function metricOf(metric: Metric, sums: HourSums): number | null {

@@ -8,7 +8,7 @@ import { ConfigError } from '../../protocol/host/config-error.ts';
 import { nation } from '../core/regions.ts';
 import type { LiveBoard } from '../ingest/live-board.ts';
 import type { Store } from '../store/store.ts';
-import { historyPoints, historyQuerySchema, historyRange, unionMetrics } from './history.ts';
+import { historyPoints, historyQuerySchema, historyRange, historyText, unionMetrics } from './history.ts';
 import { chooseEncoding, RegionBodies } from './region-bodies.ts';
 import type { StatusBoard } from './status-board.ts';
 import type { Stream } from './stream.ts';
@@ -30,6 +30,12 @@ export type HttpIo = {
 const statusCacheControl = 'public, max-age=5, stale-while-revalidate=5, stale-if-error=60';
 const staticCacheControl = 'public, max-age=3600';
 const page = readFileSync(new URL('../web/index.html', import.meta.url));
+
+const historyTypes = {
+  json: 'application/json; charset=utf-8',
+  csv: 'text/csv; charset=utf-8',
+  ndjson: 'application/x-ndjson; charset=utf-8',
+} as const;
 
 const regionParams = z.object({ adcode: z.string().regex(/^\d{6}$/, 'expected six digits') });
 const streamQuery = z.object({
@@ -113,14 +119,21 @@ function historyRoute(app: FastifyInstance, { board, live, store, clock }: HttpI
         `${query.metric} tells how many people are inside: it is the union's, not public`,
       );
     }
-    const range = historyRange(query, station.timeZone, clock.wallMs());
+    const nowMs = clock.wallMs();
+    const range = historyRange(query, station.timeZone, nowMs);
     if (typeof range === 'string') return problem(reply, 400, 'bad_request', range);
     const history = await store.history(id, range.fromMs, range.toMs);
-    const points = historyPoints(history, range, live.get(id)?.reportedAt ?? null);
-    return reply
-      .header('cache-control', 'public, max-age=60')
-      .send({ version: feedVersion, station: id, metric: range.metric, step: query.step, points });
+    const points = historyPoints(history, range, live.get(id)?.reportedAt ?? null, nowMs);
+    const format = query.format ?? acceptedFormat(request.headers.accept);
+    reply.header('cache-control', 'public, max-age=60').header('vary', 'accept').type(historyTypes[format]);
+    if (format !== 'json') return reply.send(historyText(points, range.metric, format));
+    return reply.send({ version: feedVersion, station: id, metric: range.metric, step: query.step, points });
   });
+}
+
+function acceptedFormat(accept = ''): keyof typeof historyTypes {
+  if (accept.includes('text/csv')) return 'csv';
+  return accept.includes('application/x-ndjson') ? 'ndjson' : 'json';
 }
 
 function streamRoute(app: FastifyInstance, { board, stream }: HttpIo): void {
