@@ -30,13 +30,23 @@ export function startStateLane(clock: Clock, reportIntervalMs: number, send: (be
     changed() {
       if (waiting) return;
       const waitMs = sentAtMs + coalesceMs - clock.monotonicMs();
-      if (waitMs <= 0) sendNow(false);
-      else waiting = clock.after(waitMs, () => sendNow(false));
+      waiting = waitMs <= 0 ? soon(() => sendNow(false)) : clock.after(waitMs, () => sendNow(false));
     },
     connected: () => sendNow(true),
     stop() {
       stopBeat();
       waiting?.();
     },
+  };
+}
+
+/** After what runs now: the lines of one read, and the changes of one line, make one state. */
+function soon(task: () => void): Cancel {
+  let cancelled = false;
+  queueMicrotask(() => {
+    if (!cancelled) task();
+  });
+  return () => {
+    cancelled = true;
   };
 }

@@ -1,4 +1,4 @@
-/** How old a station's last report is (protocol README §3, rule 13; cloud README, "Freshness"). */
+/** How old a station's last report is (protocol README §3, rule 13; README, "The feed"). */
 export type Freshness = 'live' | 'late' | 'stale' | 'offline';
 
 export const staleAfterMs = 300_000;

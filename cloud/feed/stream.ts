@@ -21,7 +21,7 @@ export const streamHeaders = {
 
 const retryMs = 2000;
 
-/** Followers of regions by server-sent events: `hello`, `patch`, `beat`, `reset` (cloud README, "Stream"). */
+/** Followers of regions by server-sent events: `hello`, `patch`, `beat`, `reset` (README, "The feed"). */
 export class Stream {
   readonly #config: StreamConfig;
   readonly #clock: Clock;
