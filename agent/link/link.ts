@@ -76,6 +76,8 @@ export class Link {
   #delivery: DeliveryState;
   #retention: Retention = {};
   #live: { session: MessageSession; nonce: string } | null = null;
+  /** For the next repeated hello; random bytes are too dear to be drawn for every input. */
+  #freshNonce: string;
   #cancelTick: Cancel = () => {};
   #helloAtMs = 0;
   /** When the oldest batch in flight left, or an older time: an ack's clock is no older than it. */
@@ -84,6 +86,7 @@ export class Link {
   constructor(config: LinkConfig, io: LinkIo) {
     this.#config = config;
     this.#io = io;
+    this.#freshNonce = io.newToken();
     this.#delivery = startDelivery(config, io.clock.monotonicMs());
     this.#lane = startStateLane(io.clock, config.reportIntervalMs, (beat) => this.#sendState(beat));
     this.#running = this.#connectForever();
@@ -201,7 +204,7 @@ export class Link {
   async #step(input: DeliveryInput): Promise<void> {
     const { clock, random, newToken } = this.#io;
     // The first hello of a connection carries the connection's nonce, a repeated one a fresh one.
-    const nonce = input.type === 'connected' && this.#live ? this.#live.nonce : newToken();
+    const nonce = input.type === 'connected' && this.#live ? this.#live.nonce : this.#freshNonce;
     const stepped = stepDelivery(
       this.#delivery,
       input,
@@ -209,6 +212,7 @@ export class Link {
       this.#config,
     );
     this.#delivery = stepped.state;
+    if (stepped.effects.some((effect) => effect.type === 'hello')) this.#freshNonce = newToken();
     for (const effect of stepped.effects) await this.#execute(effect);
     if (input.type === 'welcome') await this.#purge();
     this.#cancelTick();

@@ -24,17 +24,15 @@ export const drainBench: Bench = {
     const figures: Figure[] = [];
     for (const rttMs of [0, 50]) {
       rig.progress(`draining at ${rttMs} ms round trip`);
-      const drained = await drain(rig, full, events, rttMs, true);
-      const bare = await bareRate(rig, events, rttMs);
-      figures.push(
-        ratioFigure(
-          `drain at ${rttMs} ms round trip`,
-          'events/s',
-          drained.rate,
-          { name: 'bare MQTT.js', value: bare },
-          0.5,
-        ),
-      );
+      const house: number[] = [];
+      const bare: number[] = [];
+      // A round trip is the same at every time; without one the machine's noise decides.
+      for (let round = 0; round < (rttMs === 0 ? 3 : 1); round++) {
+        house.push((await drain(rig, full, events, rttMs, true)).rate);
+        bare.push(await bareRate(rig, events, rttMs));
+      }
+      const baseline = { name: 'bare MQTT.js', value: median(bare) };
+      figures.push(ratioFigure(`drain at ${rttMs} ms round trip`, 'events/s', median(house), baseline, 0.5));
     }
     figures.push(...(await firstWords(rig, full, events)));
     return figures;
