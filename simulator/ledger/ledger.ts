@@ -1,4 +1,4 @@
-import { appendFileSync, mkdirSync, readdirSync, readFileSync } from 'node:fs';
+import { appendFileSync, existsSync, mkdirSync, readdirSync, readFileSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 
@@ -31,6 +31,7 @@ export class LedgerWriter {
   constructor(directory: string, station: string) {
     mkdirSync(directory, { recursive: true });
     this.#path = join(directory, `${station}.jsonl`);
+    if (existsSync(this.#path)) truncateSync(this.#path, wholeLines(readFileSync(this.#path)).length);
   }
 
   add(entry: LedgerEntry): void {
@@ -53,7 +54,15 @@ export function ledgerStations(directory: string): string[] {
     .sort();
 }
 
+/** @throws Error where a whole line is no entry */
 export function readLedger(directory: string, station: string): LedgerEntry[] {
-  const lines = readFileSync(join(directory, `${station}.jsonl`), 'utf8').split('\n');
+  const lines = wholeLines(readFileSync(join(directory, `${station}.jsonl`)))
+    .toString()
+    .split('\n');
   return lines.filter((line) => line !== '').map((line) => entrySchema.parse(JSON.parse(line)));
+}
+
+/** A simulator that is killed while it writes leaves half a line: no wire ever told what it says. */
+function wholeLines(bytes: Buffer): Buffer {
+  return bytes.subarray(0, bytes.lastIndexOf('\n') + 1);
 }
