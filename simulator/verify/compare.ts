@@ -1,14 +1,24 @@
 import type { GapEvent, StationEvent } from '../../protocol/events.ts';
 import { type CountedField, countedFields, type LedgerEntry } from '../ledger/ledger.ts';
+import { misplacedVisits } from './visits.ts';
+
+const hourMs = 3_600_000;
 
 export type StoredEvent = { epoch: string; seq: number; hash: string; event: StationEvent };
 
+/** How far the cloud says that it has an epoch, or that the station has it; whichever is more. */
+export type StoredEpoch = { epoch: string; last: number };
+
 /** What the cloud has of one station. */
 export type StoredStation = {
+  epochs: readonly StoredEpoch[];
   events: readonly StoredEvent[];
   gaps: readonly { epoch: string; gap: GapEvent }[];
   quarantined: number;
-  rollups: Readonly<Record<CountedField, number>>;
+  /** Keys (`epoch/seq`) of events that are in quarantine. */
+  poison: readonly string[];
+  /** Sums by the Unix time at which their hour begins. */
+  rollups: readonly ({ hour: number } & Readonly<Record<CountedField, number>>)[];
 };
 
 export type Tolerance = {
@@ -21,17 +31,17 @@ export type Tolerance = {
 type Amounts = Record<CountedField | 'events', number>;
 
 export type Verdict = {
-  /** True and not in the cloud, nor declared lost by a receipt. */
+  /** True and not in the cloud, nor declared lost by a receipt; events also where a sequence is missing. */
   lost: Amounts;
   /** In the cloud more often than it happened. */
   doubled: Amounts;
-  /** Visits at another time than they happened. */
+  /** Visits at another time than they happened, events under another key than they were sent. */
   misplaced: number;
   /** Events with other bytes than were sent. */
   altered: number;
   /** Events that nobody sent. */
   phantom: number;
-  /** Sums of the rollups that differ from those of the events. */
+  /** Sums of an hour that differ from those of its events. */
   wrongRollups: number;
   declaredLost: number;
   quarantined: number;
@@ -62,7 +72,7 @@ export function compareStation(truth: readonly LedgerEntry[], stored: StoredStat
   verdict.declaredLost = stored.gaps.reduce((sum, { gap }) => sum + gap.to - gap.from + 1, 0);
   compareSums(truth, stored, verdict);
   compareKeys(truth, stored, verdict);
-  verdict.misplaced = misplacedVisits(truth, stored, tolerance);
+  verdict.misplaced += misplacedVisits(truth, stored.events, verdict.doubled.in, tolerance);
   return verdict;
 }
 
@@ -114,82 +124,95 @@ function compareSums(truth: readonly LedgerEntry[], stored: StoredStation, verdi
     if (difference < 0) verdict.lost[field] -= difference;
     else verdict.doubled[field] += difference;
   }
-  for (const field of countedFields) {
-    const sum = [...told].reduce((total, [key, amount]) => (key.endsWith(` ${field}`) ? total + amount : total), 0);
-    if (sum !== stored.rollups[field]) verdict.wrongRollups += 1;
-  }
+  verdict.wrongRollups = wrongRollups(stored);
 }
 
-/** Sums by sensor and field over events and the sums that gap receipts carry. */
-function toldSums(stored: StoredStation): Map<string, number> {
-  const told = new Map<string, number>();
-  for (const { event } of stored.events) {
-    if (event.kind === 'people') {
-      bump(told, event.sensor, 'in', event.in);
-      bump(told, event.sensor, 'out', event.out);
-    }
-    if (event.kind === 'water') bump(told, event.sensor, 'ml', event.ml);
-    if (event.kind === 'port') bump(told, event.sensor, 'mwh', event.mwh);
-    if (event.kind === 'sos') bump(told, event.sensor, 'presses', event.presses);
+type Told = { sensor: string; at: number; sums: { readonly [field in CountedField]?: number | undefined } };
+
+/** What events count, and what receipts say that lost ones had counted. */
+function toldCounts({ events, gaps }: StoredStation): Told[] {
+  const told: Told[] = [];
+  for (const { event } of events) {
+    const { sensor, at } = event;
+    if (event.kind === 'people') told.push({ sensor, at, sums: { in: event.in, out: event.out } });
+    if (event.kind === 'water') told.push({ sensor, at, sums: { ml: event.ml } });
+    if (event.kind === 'port') told.push({ sensor, at, sums: { mwh: event.mwh } });
+    if (event.kind === 'sos') told.push({ sensor, at, sums: { presses: event.presses } });
   }
-  for (const { gap } of stored.gaps) {
-    for (const [sensor, sums] of Object.entries(gap.lost ?? {})) {
-      for (const field of countedFields) bump(told, sensor, field, sums[field] ?? 0);
-    }
-  }
+  for (const { gap } of gaps)
+    for (const [sensor, sums] of Object.entries(gap.lost ?? {})) told.push({ sensor, at: gap.at, sums });
   return told;
 }
 
-/** Event by event, where the ledger knows every one that was sent. */
+/** Sums by sensor and field. */
+function toldSums(stored: StoredStation): Map<string, number> {
+  const told = new Map<string, number>();
+  for (const { sensor, sums } of toldCounts(stored))
+    for (const field of countedFields) bump(told, sensor, field, sums[field] ?? 0);
+  return told;
+}
+
+function wrongRollups(stored: StoredStation): number {
+  const told = new Map<string, number>();
+  for (const { at, sums } of toldCounts(stored)) {
+    const hour = String(Math.floor(at / hourMs) * hourMs);
+    for (const field of countedFields) bump(told, hour, field, sums[field] ?? 0);
+  }
+  const rolledUp = new Map<string, number>();
+  for (const { hour, ...sums } of stored.rollups)
+    for (const field of countedFields) bump(rolledUp, String(hour), field, sums[field]);
+  return [...new Set([...told.keys(), ...rolledUp.keys()])].filter((key) => told.get(key) !== rolledUp.get(key)).length;
+}
+
+/**
+ * Event by event: every sequence of every epoch is there or declared, and where the ledger knows
+ * every event that was sent, each is under its own key, once, with its own bytes.
+ */
 function compareKeys(truth: readonly LedgerEntry[], stored: StoredStation, verdict: Verdict): void {
   const sent = new Map<string, string>();
-  const epochs = new Set<string>();
-  for (const entry of truth) {
-    if (entry.kind !== 'event') continue;
-    sent.set(`${entry.epoch}/${entry.seq}`, entry.hash);
-    epochs.add(entry.epoch);
-  }
-  if (sent.size === 0) return;
-  const declared = stored.gaps.filter(({ epoch }) => epochs.has(epoch));
+  for (const entry of truth) if (entry.kind === 'event') sent.set(`${entry.epoch}/${entry.seq}`, entry.hash);
   const found = new Map(stored.events.map(({ epoch, seq, hash }) => [`${epoch}/${seq}`, hash]));
-  for (const [key, hash] of sent) {
-    const stored = found.get(key);
-    if (stored === undefined && !isDeclared(key, declared)) verdict.lost.events += 1;
-    if (stored !== undefined && stored !== hash) verdict.altered += 1;
+  const missing = missingKeys([...sent.keys()], stored, found);
+  const astray = new Map<string, number>();
+  for (const key of missing) {
+    const hash = sent.get(key);
+    if (hash !== undefined) astray.set(hash, (astray.get(hash) ?? 0) + 1);
   }
-  for (const key of found.keys()) if (!sent.has(key)) verdict.phantom += 1;
+  verdict.lost.events += missing.size;
+  if (sent.size === 0) return;
+  const known = new Set(sent.values());
+  for (const [key, hash] of found) {
+    const expected = sent.get(key);
+    if (expected === hash) continue;
+    const lookedFor = astray.get(hash) ?? 0;
+    if (expected !== undefined) verdict.altered += 1;
+    else if (lookedFor > 0) {
+      astray.set(hash, lookedFor - 1);
+      verdict.lost.events -= 1;
+      verdict.misplaced += 1;
+    } else if (known.has(hash)) verdict.doubled.events += 1;
+    else verdict.phantom += 1;
+  }
+}
+
+/** Keys that were sent, or that lie within what an epoch is said to have, and are nowhere. */
+function missingKeys(
+  sent: readonly string[],
+  stored: StoredStation,
+  found: ReadonlyMap<string, string>,
+): ReadonlySet<string> {
+  const quarantined = new Set(stored.poison);
+  const numbered = stored.epochs.flatMap(({ epoch, last }) =>
+    Array.from({ length: last }, (_, index) => `${epoch}/${index + 1}`),
+  );
+  return new Set(
+    [...sent, ...numbered].filter((key) => !found.has(key) && !quarantined.has(key) && !isDeclared(key, stored.gaps)),
+  );
 }
 
 function isDeclared(key: string, gaps: StoredStation['gaps']): boolean {
   const [epoch = '', seq = ''] = key.split('/');
   return gaps.some(({ epoch: of, gap }) => of === epoch && gap.from <= Number(seq) && Number(seq) <= gap.to);
-}
-
-/** The n-th visit that the cloud has must be at the time of the n-th that happened. */
-function misplacedVisits(truth: readonly LedgerEntry[], stored: StoredStation, { earlyMs, lateMs }: Tolerance): number {
-  const happened = tellableVisits(truth);
-  const told = stored.events
-    .flatMap(({ event }) => (event.kind === 'people' && event.in > 0 ? [event] : []))
-    .sort((a, b) => a.at - b.at);
-  let misplaced = 0;
-  let index = 0;
-  for (const event of told) {
-    for (let visit = 0; visit < event.in; visit++, index++) {
-      const at = happened[index];
-      if (at !== undefined && (event.at < at - earlyMs || event.at > at + lateMs)) misplaced += 1;
-    }
-  }
-  return misplaced;
-}
-
-/** Times of the visits that somebody could know of: those that a restart swallowed are the last before it. */
-function tellableVisits(truth: readonly LedgerEntry[]): number[] {
-  const times: number[] = [];
-  for (const entry of truth) {
-    if (entry.kind === 'count' && entry.field === 'in') times.push(...Array<number>(entry.by).fill(entry.at));
-    if (entry.kind === 'untold' && entry.field === 'in') times.splice(times.length - entry.by, entry.by);
-  }
-  return times;
 }
 
 function bump(sums: Map<string, number>, sensor: string, field: CountedField, by: number): void {

@@ -12,6 +12,7 @@ import {
   compareStation,
   emptyVerdict,
   isClean,
+  type StoredEpoch,
   type StoredStation,
   type Tolerance,
   type Verdict,
@@ -22,9 +23,11 @@ const sql = {
   events: `SELECT e.id AS epoch, v.seq, v.body FROM event v JOIN epoch e ON e.n = v.epoch
            WHERE e.station = ? AND v.kind <> 'poison' ORDER BY e.n, v.seq`,
   gaps: 'SELECT e.id AS epoch, g.body FROM gap g JOIN epoch e ON e.n = g.epoch WHERE e.station = ? ORDER BY e.n, g.from_seq',
+  epochs: 'SELECT id AS epoch, max(up_to, known_last) AS last FROM epoch WHERE station = ? ORDER BY n',
+  poison: `SELECT e.id || '/' || v.seq AS key FROM event v JOIN epoch e ON e.n = v.epoch
+           WHERE e.station = ? AND v.kind = 'poison'`,
   quarantined: 'SELECT count(*) AS n FROM quarantine WHERE station = ?',
-  rollups: `SELECT coalesce(sum(visits), 0) AS "in", coalesce(sum(leaves), 0) AS out, coalesce(sum(ml), 0) AS ml,
-                   coalesce(sum(mwh), 0) AS mwh, coalesce(sum(presses), 0) AS presses FROM rollup WHERE station = ?`,
+  rollups: 'SELECT hour, visits AS "in", leaves AS out, ml, mwh, presses FROM rollup WHERE station = ?',
 } as const;
 
 export type VerifyOptions = {
@@ -42,7 +45,7 @@ export type VerifyResult = { ok: boolean; stations: number; total: Verdict; bySt
  * Holds the cloud's store against the ledgers of all simulated stations, again and again until it
  * is clean or the wait is over.
  *
- * @throws CommandError where there is no ledger or no store
+ * @throws CommandError where there is no ledger or no store, or where they do not belong together
  */
 export async function verify(options: VerifyOptions, clock: Clock): Promise<VerifyResult> {
   const endMs = clock.monotonicMs() + options.waitMs;
@@ -83,10 +86,20 @@ function verifyOnce({ ledgerDir, dataDir, tolerance }: VerifyOptions): VerifyRes
 /** One snapshot: rows and sums of the same commit. */
 function readStation(db: Database.Database, id: string): StoredStation {
   return db.transaction(() => {
-    const n = db.prepare<[string], { n: number }>(sql.station).get(id)?.n ?? -1;
+    const n = db.prepare<[string], { n: number }>(sql.station).get(id)?.n;
+    if (n === undefined)
+      throw new CommandError(
+        `${id}: has a ledger and is not in the cloud's register; is it the ledger of another cloud's simulation?`,
+        exitCodes.config,
+      );
     const events = db.prepare<[number], { epoch: string; seq: number; body: string }>(sql.events).all(n);
     const gaps = db.prepare<[number], { epoch: string; body: string }>(sql.gaps).all(n);
     return {
+      epochs: db.prepare<[number], StoredEpoch>(sql.epochs).all(n),
+      poison: db
+        .prepare<[number], { key: string }>(sql.poison)
+        .all(n)
+        .map(({ key }) => key),
       events: events.map(({ epoch, seq, body }) => ({
         epoch,
         seq,
@@ -95,13 +108,7 @@ function readStation(db: Database.Database, id: string): StoredStation {
       })),
       gaps: gaps.map(({ epoch, body }) => ({ epoch, gap: gapEventSchema.parse(JSON.parse(body)) })),
       quarantined: db.prepare<[number], { n: number }>(sql.quarantined).get(n)?.n ?? 0,
-      rollups: db.prepare<[number], StoredStation['rollups']>(sql.rollups).get(n) ?? {
-        in: 0,
-        out: 0,
-        ml: 0,
-        mwh: 0,
-        presses: 0,
-      },
+      rollups: db.prepare<[number], StoredStation['rollups'][number]>(sql.rollups).all(n),
     };
   })();
 }
