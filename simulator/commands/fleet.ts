@@ -2,13 +2,14 @@ import { resolve } from 'node:path';
 import { type Command, Option } from 'commander';
 import { sleep, systemClock } from '../../protocol/host/clock.ts';
 import { integerOption } from '../../protocol/host/command-line.ts';
+import { mqttUrlSchema } from '../../protocol/host/config-fields.ts';
 import { openMqttSession } from '../../protocol/host/mqtt-session.ts';
 import { type PresetName, presets, simulateRegister } from '../core/presets.ts';
 import { seededRandom } from '../core/random.ts';
 import { Fleet, type FleetCounts } from '../fleet/fleet.ts';
 import { registerStations } from '../programs.ts';
 import { interrupted, reportEvery, type SimulatorHost } from './host.ts';
-import { between, positive } from './options.ts';
+import { between, checked, positive } from './options.ts';
 
 type FleetOptions = {
   stations: number;
@@ -35,7 +36,12 @@ export function fleetCommand(program: Command, host: SimulatorHost): void {
     .description('stations that speak MQTT to a cloud directly, thousands in one process')
     .option('--stations <number>', 'how many', integerOption('--stations', 1, 200_000), 100)
     .addOption(new Option('--preset <name>', 'region and visits a day').choices(Object.keys(presets)).default('tunxi'))
-    .option('--cloud <url>', 'the broker that the cloud hears', 'mqtt://127.0.0.1:1883')
+    .option(
+      '--cloud <url>',
+      'the broker that the cloud hears',
+      checked('--cloud', mqttUrlSchema),
+      'mqtt://127.0.0.1:1883',
+    )
     .option('--data <dir>', "the cloud's data directory: the stations are put into its register", 'yizhan-cloud')
     .option('--seed <number>', 'the same seed gives the same worlds', integerOption('--seed', 0, 2 ** 32 - 1), 1)
     .option('--speed <factor>', 'world time passes this many times faster', positive('--speed'), 1)

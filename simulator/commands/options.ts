@@ -1,4 +1,5 @@
 import type { Command } from 'commander';
+import type { z } from 'zod';
 import { CommandError } from '../../protocol/host/command-line.ts';
 import { exitCodes } from '../../protocol/host/exit-codes.ts';
 import { noFaults, type WireFaults } from '../faults/wire-faults.ts';
@@ -42,5 +43,14 @@ export function between(name: string, min: number, max: number): (text: string) 
       `${name}: expected a number from ${min === Number.MIN_VALUE ? 'above 0' : min} to ${max}, found ${JSON.stringify(text)}`,
       exitCodes.usage,
     );
+  };
+}
+
+/** An option that a schema checks, refused with what was expected and found. */
+export function checked(name: string, schema: z.ZodString): (text: string) => string {
+  return (text) => {
+    const { data, error } = schema.safeParse(text);
+    if (data !== undefined) return data;
+    throw new CommandError(`${name}: ${error?.issues[0]?.message}, found ${JSON.stringify(text)}`, exitCodes.usage);
   };
 }

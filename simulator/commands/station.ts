@@ -3,10 +3,11 @@ import type { Command } from 'commander';
 import { systemClock } from '../../protocol/host/clock.ts';
 import { CommandError, integerOption } from '../../protocol/host/command-line.ts';
 import { exitCodes } from '../../protocol/host/exit-codes.ts';
+import { stationIdSchema } from '../../protocol/ids.ts';
 import { presets } from '../core/presets.ts';
 import { simulateStation } from '../station.ts';
 import { interrupted, type SimulatorHost } from './host.ts';
-import { type FaultOptions, faultOptions, positive, wireFaults } from './options.ts';
+import { checked, type FaultOptions, faultOptions, positive, wireFaults } from './options.ts';
 
 type WireOptions = {
   station: string;
@@ -39,7 +40,7 @@ function wireCommand(command: Command): Command {
   return faultOptions(command)
     .option('--tcp <host:port>', 'listen as a serial server (default: 127.0.0.1:0, any port)')
     .option('--pty <path>', 'make a pseudo-terminal at this path, by socat')
-    .option('--station <id>', 'name in the ledger', 'station-1')
+    .option('--station <id>', 'name in the ledger', checked('--station', stationIdSchema), 'station-1')
     .option('--seed <number>', 'the same seed gives the same world', integerOption('--seed', 0, 2 ** 32 - 1), 1)
     .option('--speed <factor>', 'world time passes this many times faster', positive('--speed'), 1)
     .option('--visits <number>', 'visits a day', positive('--visits'), presets.tunxi.visitsPerDay)

@@ -1,6 +1,8 @@
 import { createServer } from 'node:net';
 import { Aedes, type Client, type PublishPacket } from 'aedes';
 import { type Clock, every } from '../../protocol/host/clock.ts';
+import { CommandError } from '../../protocol/host/command-line.ts';
+import { exitCodes } from '../../protocol/host/exit-codes.ts';
 import type { Sensed } from '../core/world.ts';
 import type { LedgerWriter } from '../ledger/ledger.ts';
 
@@ -17,19 +19,30 @@ export const tasmotaDevices = { 'plug-right': 'port-9' } as const;
 
 const reportMs = 5000;
 
-/** The station's local broker with a Zigbee2MQTT and a Tasmota plug on it, speaking as those do. */
+/**
+ * The station's local broker with a Zigbee2MQTT and a Tasmota plug on it, speaking as those do.
+ *
+ * @throws CommandError where the port is taken
+ */
 export async function startLocalDevices(
   config: LocalDevicesConfig,
   sensed: () => Sensed,
   ledger: LedgerWriter,
   clock: Clock,
 ): Promise<AsyncDisposable & { url: string }> {
+  await using opened = new AsyncDisposableStack();
   const aedes = await Aedes.createBroker();
+  opened.defer(() => new Promise<void>((resolve) => aedes.close(resolve)));
   const server = createServer((socket) => {
     socket.on('error', () => {});
     aedes.handle(socket);
   });
-  await new Promise<void>((resolve, reject) => server.once('error', reject).listen(config.port, '127.0.0.1', resolve));
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error) =>
+      reject(new CommandError(`127.0.0.1:${config.port}: ${error.message}`, exitCodes.unavailable)),
+    );
+    server.listen(config.port, '127.0.0.1', resolve);
+  });
   const meters = { zigbee: 0, tasmota: 0 };
 
   /** A plug's own total, in whole watt-hours as it tells them; what it gains is the truth. */
@@ -96,12 +109,13 @@ export async function startLocalDevices(
     tasmota('tele/plug-right/SENSOR', (sensors) => sensors);
   });
   const bound = server.address();
+  const held = opened.move();
   return {
     url: `mqtt://127.0.0.1:${typeof bound === 'object' && bound ? bound.port : config.port}`,
     async [Symbol.asyncDispose]() {
       stop();
       const closed = new Promise((resolve) => server.close(resolve));
-      await new Promise<void>((resolve) => aedes.close(resolve));
+      await held.disposeAsync();
       await closed;
     },
   };
