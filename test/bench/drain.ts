@@ -113,7 +113,7 @@ async function drain(rig: Rig, dataDir: string, events: number, rttMs: number, w
         report.kind === 'progress' && report.events >= events - (events % 100_000) ? report : null,
       )
     : null;
-  const agent = rig.program('agent', ['run', '--config', config], { NODE_COMPILE_CACHE: join(rig.directory, 'cache') });
+  const agent = rig.program('agent', ['run', '--config', config]);
   const presenceMs = (await presence) - startMs;
   const batchAtMs = await batch;
   const end = last === null ? null : await last;
