@@ -10,8 +10,17 @@ import { CommandLedger } from './command-ledger.ts';
 import type { Appended, Batch, BatchLimits, Entry, KnownCommand, Outbox, Recovery, Trimmed } from './outbox.ts';
 import { trimRows } from './trim.ts';
 
-/** One kept epoch; `n` is its order in this file. */
-type Epoch = { n: number; id: string; boot: number; oldest: number; last: number; acked: number; rows: number };
+/** One kept epoch; `n` is its order in this file, `sent` the highest sequence that this process read of it. */
+type Epoch = {
+  n: number;
+  id: string;
+  boot: number;
+  oldest: number;
+  last: number;
+  acked: number;
+  sent: number;
+  rows: number;
+};
 
 const sql = {
   epochs: 'SELECT n, id, boot, acked FROM epoch ORDER BY n',
@@ -109,14 +118,17 @@ export class SqliteOutbox implements Outbox {
       const gaps = this.#statements.all<GapRow>(sql.gaps, epoch.n, first, rowHorizon, atMost);
       const horizon = gaps.length === atMost ? Math.min(rowHorizon, gaps.at(-1)?.to_seq ?? rowHorizon) : rowHorizon;
       const within = { maxEvents: limits.maxEvents, maxBytes: limits.maxBytes - batchEnvelopeBytes };
-      const newest = this.anchors().at(-1);
-      return composeBatch(first, horizon, rows, gaps, this.#times.timeBase(epoch.boot), within, newest?.wallMs ?? null);
+      const newest = this.anchors().at(-1)?.wallMs ?? null;
+      const batch = composeBatch(first, horizon, rows, gaps, this.#times.timeBase(epoch.boot), within, newest);
+      epoch.sent = Math.max(epoch.sent, batch?.upTo ?? 0);
+      return batch;
     });
   }
 
   acknowledge(epochId: string, upTo: number): void {
     const epoch = this.#epochs.find((known) => known.id === epochId);
     if (!epoch || epoch.acked === upTo) return;
+    if (upTo < epoch.acked) epoch.sent = upTo;
     epoch.acked = upTo;
     this.#unsavedAcks.add(epoch);
   }
@@ -126,7 +138,7 @@ export class SqliteOutbox implements Outbox {
       const id = this.#newId();
       const boot = this.#times.current;
       const n = Number(this.#statements.run(sql.insertEpoch, id, boot).lastInsertRowid);
-      this.#epochs.push({ n, id, boot, oldest: 1, last: 0, acked: 0, rows: 0 });
+      this.#epochs.push({ n, id, boot, oldest: 1, last: 0, acked: 0, sent: 0, rows: 0 });
       this.#currentN = n;
       return id;
     });
@@ -224,7 +236,7 @@ export class SqliteOutbox implements Outbox {
     for (const { n, id, boot, acked } of this.#statements.all<{ n: number; id: string; boot: number; acked: number }>(
       sql.epochs,
     )) {
-      const epoch: Epoch = { n, id, boot, acked, oldest: 1, last: 0, rows: 0 };
+      const epoch: Epoch = { n, id, boot, acked, oldest: 1, last: 0, sent: 0, rows: 0 };
       this.#measure(epoch);
       this.#epochs.push(epoch);
     }

@@ -3,6 +3,15 @@ import { type LostSums, lostSumsSchema } from '../../protocol/events.ts';
 import type { Trimmed } from './outbox.ts';
 
 type Victim = { epoch: number; seq: number; mono_ms: number; anchor: number | null; body: string };
+/** Order, acknowledged sequence and highest sequence that went out of an epoch. */
+export type TrimmedEpoch = { n: number; acked: number; sent: number };
+
+/**
+ * Up to which sequence the cloud may have each epoch. It adds the sums of a receipt only where the
+ * whole range is new to it, so what it may have never shares a receipt with anything else.
+ */
+type ToldUpTo = ReadonlyMap<number, number>;
+
 type Receipt = { epoch: number; from: number; to: number; mono_ms: number; anchor: number | null; lost: LostSums };
 
 const sql = {
@@ -12,7 +21,7 @@ const sql = {
   deleteRange: 'DELETE FROM event WHERE epoch = ? AND seq BETWEEN ? AND ?',
   insertGap: 'INSERT INTO gap (epoch, from_seq, to_seq, mono_ms, anchor, reason, lost) VALUES (?, ?, ?, ?, ?, ?, ?)',
   neighbours:
-    'SELECT from_seq, to_seq, mono_ms, anchor, lost FROM gap WHERE epoch = ? AND (to_seq = ? - 1 OR from_seq = ? + 1) ORDER BY from_seq',
+    'SELECT from_seq, to_seq, mono_ms, anchor, lost FROM gap WHERE epoch = ? AND (to_seq = ? - 1 OR from_seq = ? + 1) AND from_seq > ? ORDER BY from_seq',
   deleteGap: 'DELETE FROM gap WHERE epoch = ? AND from_seq = ?',
 };
 
@@ -21,18 +30,19 @@ const sql = {
  * them), then measurements, then transitions, each oldest first. What was not acknowledged leaves a
  * receipt with the sums that it held, so that totals stay right (protocol README §3, rule 11).
  *
- * @param acked order and acknowledged sequence of every epoch, in their order
+ * @param epochs in their order
  */
-export function trimRows(db: Database.Database, acked: readonly { n: number; acked: number }[], rows: number): Trimmed {
+export function trimRows(db: Database.Database, epochs: readonly TrimmedEpoch[], rows: number): Trimmed {
+  const toldUpTo = new Map(epochs.map(({ n, acked, sent }) => [n, Math.max(acked, sent)]));
   return db.transaction(() => {
     let removed = 0;
-    for (const epoch of acked) {
+    for (const epoch of epochs) {
       if (removed >= rows) break;
       removed += deleteAcked(db, epoch.n, epoch.acked, rows - removed);
     }
-    const measurements = removed < rows ? deleteClass(db, 0, rows - removed, 'thinned') : 0;
+    const measurements = removed < rows ? deleteClass(db, 0, rows - removed, 'thinned', toldUpTo) : 0;
     removed += measurements;
-    const transitions = removed < rows ? deleteClass(db, 1, rows - removed, 'trimmed') : 0;
+    const transitions = removed < rows ? deleteClass(db, 1, rows - removed, 'trimmed', toldUpTo) : 0;
     return { rows: removed + transitions, measurements, transitions };
   })();
 }
@@ -42,21 +52,27 @@ function deleteAcked(db: Database.Database, epoch: number, acked: number, atMost
   return db.prepare(sql.deleteRange).run(epoch, 0, edge?.seq ?? acked).changes;
 }
 
-function deleteClass(db: Database.Database, transition: 0 | 1, atMost: number, reason: string): number {
+function deleteClass(
+  db: Database.Database,
+  transition: 0 | 1,
+  atMost: number,
+  reason: string,
+  toldUpTo: ToldUpTo,
+): number {
   const victims = db.prepare<[number, number], Victim>(sql.victims).all(transition, atMost);
   const remove = db.prepare(sql.deleteRange);
-  for (const receipt of receiptsOf(victims)) {
+  for (const receipt of receiptsOf(victims, toldUpTo)) {
     remove.run(receipt.epoch, receipt.from, receipt.to);
-    leaveReceipt(db, receipt, reason);
+    leaveReceipt(db, receipt, reason, toldUpTo.get(receipt.epoch) ?? 0);
   }
   return victims.length;
 }
 
-function receiptsOf(victims: readonly Victim[]): Receipt[] {
+function receiptsOf(victims: readonly Victim[], toldUpTo: ToldUpTo): Receipt[] {
   const receipts: Receipt[] = [];
   for (const { epoch, seq, mono_ms, anchor, body } of victims) {
     const open = receipts.at(-1);
-    if (open && open.epoch === epoch && open.to === seq - 1) {
+    if (open && open.epoch === epoch && open.to === seq - 1 && open.to > (toldUpTo.get(epoch) ?? 0)) {
       open.to = seq;
       addSums(open.lost, body);
       continue;
@@ -69,11 +85,10 @@ function receiptsOf(victims: readonly Victim[]): Receipt[] {
 }
 
 /** Joins the receipt with those that it touches, so that receipts do not pile up. */
-function leaveReceipt(db: Database.Database, receipt: Receipt, reason: string): void {
+function leaveReceipt(db: Database.Database, receipt: Receipt, reason: string, toldUpTo: number): void {
   type Neighbour = { from_seq: number; to_seq: number; mono_ms: number; anchor: number | null; lost: string };
-  const touching = db
-    .prepare<[number, number, number], Neighbour>(sql.neighbours)
-    .all(receipt.epoch, receipt.from, receipt.to);
+  const neighbours = db.prepare<[number, number, number, number], Neighbour>(sql.neighbours);
+  const touching = receipt.from > toldUpTo ? neighbours.all(receipt.epoch, receipt.from, receipt.to, toldUpTo) : [];
   let joined = receipt;
   for (const gap of touching) {
     db.prepare(sql.deleteGap).run(receipt.epoch, gap.from_seq);
