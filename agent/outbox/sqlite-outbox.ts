@@ -158,7 +158,7 @@ export class SqliteOutbox implements Outbox {
       for (const epoch of this.#epochs) {
         if (epoch.acked >= epoch.last) continue;
         const row = this.#statements.get<EventRow>(sql.firstAbove, epoch.n, epoch.acked);
-        return row ? (rowTime(row, this.#times.timeBase(epoch.boot))?.at ?? null) : null;
+        if (row) return rowTime(row, this.#times.timeBase(epoch.boot))?.at ?? null;
       }
       return null;
     });
