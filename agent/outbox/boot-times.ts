@@ -21,6 +21,8 @@ const sql = {
   epochs: 'SELECT n FROM epoch WHERE boot = ?',
   firstRow: 'SELECT mono_ms FROM event WHERE epoch = ? ORDER BY seq LIMIT 1',
   lastRow: 'SELECT mono_ms FROM event WHERE epoch = ? ORDER BY seq DESC LIMIT 1',
+  firstGap: 'SELECT mono_ms FROM gap WHERE epoch = ? ORDER BY from_seq LIMIT 1',
+  lastGap: 'SELECT mono_ms FROM gap WHERE epoch = ? ORDER BY from_seq DESC LIMIT 1',
   dropAnchors: 'DELETE FROM anchor WHERE boot <> ? AND boot NOT IN (SELECT boot FROM epoch)',
   dropBoots: 'DELETE FROM boot WHERE n <> ? AND n NOT IN (SELECT boot FROM epoch)',
 } as const;
@@ -97,11 +99,12 @@ export class BootTimes {
     }
   }
 
-  /** First and last monotonic time of the boot's rows; within an epoch they stand in order. */
+  /** First and last monotonic time of the boot's rows and receipts; within an epoch they stand in order. */
   #spanOf(boot: BootRow): BootSpan[] {
+    const ends = [sql.firstRow, sql.lastRow, sql.firstGap, sql.lastGap];
     const times = this.#statements
       .all<{ n: number }>(sql.epochs, boot.n)
-      .flatMap(({ n }) => [sql.firstRow, sql.lastRow].map((end) => this.#statements.get<{ mono_ms: number }>(end, n)))
+      .flatMap(({ n }) => ends.map((end) => this.#statements.get<{ mono_ms: number }>(end, n)))
       .flatMap((row) => (row ? [row.mono_ms] : []));
     if (times.length === 0) return [];
     return [{ boot: boot.id, firstMonoMs: Math.min(...times), lastMonoMs: Math.max(...times) }];

@@ -56,19 +56,22 @@ test('purge deletes acknowledged rows alone, whatever it is asked for', async ()
 
 test('an older epoch that is wholly purged is forgotten, with what only it needed', async () => {
   const dataDir = tempDir();
-  const first = await openIn(dataDir, { boot: 'boot-1' });
-  await setClock(first);
-  await first.append(visits(3), {});
-  const older = first.currentEpoch();
-  await first.close();
-  const outbox = await openIn(dataDir, { boot: 'boot-2' });
-  await outbox.append([visit(1)], {});
-  outbox.acknowledge(older, 3);
-  await outbox.purge(older, 3);
-  expect(outbox.positions().map(({ id }) => id)).toEqual([outbox.currentEpoch()]);
-  expect(inspect(dataDir, 'SELECT id FROM epoch')).toEqual([{ id: outbox.currentEpoch() }]);
-  expect(inspect(dataDir, 'SELECT id FROM boot')).toEqual([{ id: 'boot-2' }]);
-  expect(inspect(dataDir, 'SELECT * FROM anchor')).toEqual([]);
+  const epochs: string[] = [];
+  for (const boot of ['boot-1', 'boot-2', 'boot-3']) {
+    const outbox = await openIn(dataDir, { boot });
+    epochs.push(outbox.currentEpoch());
+    await setClock(outbox, startMs, 0, boot);
+    await outbox.append(visits(3), {});
+    await outbox.close();
+  }
+  const outbox = await openIn(dataDir, { boot: 'boot-3' });
+  const [first = '', second] = epochs;
+  outbox.acknowledge(first, 3);
+  await outbox.purge(first, 3);
+  expect(outbox.positions().map(({ id }) => id)).toEqual([...epochs.slice(1), outbox.currentEpoch()]);
+  expect(inspect(dataDir, 'SELECT id FROM boot')).toEqual([{ id: 'boot-2' }, { id: 'boot-3' }]);
+  expect(inspect(dataDir, 'SELECT mono_ms FROM anchor')).toHaveLength(2);
+  expect((await readEvents(outbox, 1, second)).map(({ at }) => at)).toEqual([startMs + 1, startMs + 2, startMs + 3]);
 });
 
 test('the current epoch stays when all of it is purged, and goes on counting', async () => {
