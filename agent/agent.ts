@@ -1,4 +1,3 @@
-import { join } from 'node:path';
 import type { EventBody } from '../protocol/events.ts';
 import { type Cancel, type Clock, every } from '../protocol/host/clock.ts';
 import type { Logger } from '../protocol/host/log.ts';
@@ -27,7 +26,7 @@ import { startSchedule } from './ops/schedule.ts';
 import { Upkeep } from './ops/upkeep.ts';
 import { checkBeside } from './outbox/check.ts';
 import type { Disk } from './outbox/disk.ts';
-import { openOutbox, type StoredOutbox } from './outbox/open-outbox.ts';
+import { ballastPath, openOutbox, type StoredOutbox } from './outbox/open-outbox.ts';
 import type { Outbox, Trimmed } from './outbox/outbox.ts';
 import { Writer } from './outbox/writer.ts';
 import type { Driver, DriverEvent } from './sensors/driver.ts';
@@ -195,7 +194,7 @@ export class Agent {
       clock: this.#io.clock,
       disk: this.#io.disk,
       outbox: this.#outbox,
-      ballastPath: join(this.#config.dataDir, 'outbox.ballast'),
+      ballastPath: ballastPath(this.#config.dataDir),
       memory: () => memoryRows(stationMemory(this.#core)),
       committed: (epoch, last) => this.#link.appended(epoch, last),
       trimmed: (trimmed) => this.#trimmed(trimmed),

@@ -35,7 +35,8 @@ const sql = {
   remember: 'INSERT INTO checkpoint (key, body) VALUES (?, ?) ON CONFLICT (key) DO UPDATE SET body = excluded.body',
   memory: 'SELECT key, body FROM checkpoint',
   acked: 'UPDATE epoch SET acked = ? WHERE n = ?',
-  rows: 'SELECT seq, mono_ms, anchor, body FROM event WHERE epoch = ? AND seq >= ? ORDER BY seq LIMIT ?',
+  // A damaged page may still read: one body that is no JSON would make a whole batch unreadable.
+  rows: 'SELECT seq, mono_ms, anchor, body FROM event WHERE epoch = ? AND seq >= ? AND json_valid(body) ORDER BY seq LIMIT ?',
   gaps: 'SELECT from_seq, to_seq, mono_ms, anchor, reason, lost FROM gap WHERE epoch = ? AND to_seq >= ? AND from_seq <= ? ORDER BY from_seq LIMIT ?',
   firstAbove: 'SELECT seq, mono_ms, anchor, body FROM event WHERE epoch = ? AND seq > ? ORDER BY seq LIMIT 1',
   purgeRows: 'DELETE FROM event WHERE epoch = ? AND seq <= ?',
@@ -118,8 +119,9 @@ export class SqliteOutbox implements Outbox {
       const gaps = this.#statements.all<GapRow>(sql.gaps, epoch.n, first, rowHorizon, atMost);
       const horizon = gaps.length === atMost ? Math.min(rowHorizon, gaps.at(-1)?.to_seq ?? rowHorizon) : rowHorizon;
       const within = { maxEvents: limits.maxEvents, maxBytes: limits.maxBytes - batchEnvelopeBytes };
-      const newest = this.anchors().at(-1)?.wallMs ?? null;
-      const batch = composeBatch(first, horizon, rows, gaps, this.#times.timeBase(epoch.boot), within, newest);
+      const base = this.#times.timeBase(epoch.boot);
+      const fallbackAt = this.anchors().at(-1)?.wallMs ?? null;
+      const batch = composeBatch(first, { oldest: epoch.oldest, horizon, rows, gaps, base, fallbackAt }, within);
       epoch.sent = Math.max(epoch.sent, batch?.upTo ?? 0);
       return batch;
     });

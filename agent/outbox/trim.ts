@@ -19,7 +19,9 @@ const sql = {
   // Oldest first over all epochs; the acknowledged prefix of each is gone before this runs.
   victims: 'SELECT epoch, seq, mono_ms, anchor, body FROM event WHERE transition = ? ORDER BY epoch, seq LIMIT ?',
   deleteRange: 'DELETE FROM event WHERE epoch = ? AND seq BETWEEN ? AND ?',
-  insertGap: 'INSERT INTO gap (epoch, from_seq, to_seq, mono_ms, anchor, reason, lost) VALUES (?, ?, ?, ?, ?, ?, ?)',
+  // A damaged row may stand where a receipt does already: one of them has to go, or no trim would ever end.
+  insertGap:
+    'INSERT OR REPLACE INTO gap (epoch, from_seq, to_seq, mono_ms, anchor, reason, lost) VALUES (?, ?, ?, ?, ?, ?, ?)',
   neighbours:
     'SELECT from_seq, to_seq, mono_ms, anchor, lost FROM gap WHERE epoch = ? AND (to_seq = ? - 1 OR from_seq = ? + 1) AND from_seq > ? ORDER BY from_seq',
   deleteGap: 'DELETE FROM gap WHERE epoch = ? AND from_seq = ?',
@@ -74,12 +76,10 @@ function receiptsOf(victims: readonly Victim[], toldUpTo: ToldUpTo): Receipt[] {
     const open = receipts.at(-1);
     if (open && open.epoch === epoch && open.to === seq - 1 && open.to > (toldUpTo.get(epoch) ?? 0)) {
       open.to = seq;
-      addSums(open.lost, body);
+      addSums(open.lost, sumsOf(body));
       continue;
     }
-    const lost: LostSums = {};
-    addSums(lost, body);
-    receipts.push({ epoch, from: seq, to: seq, mono_ms, anchor, lost });
+    receipts.push({ epoch, from: seq, to: seq, mono_ms, anchor, lost: sumsOf(body) });
   }
   return receipts;
 }
@@ -93,13 +93,13 @@ function leaveReceipt(db: Database.Database, receipt: Receipt, reason: string, t
   for (const gap of touching) {
     db.prepare(sql.deleteGap).run(receipt.epoch, gap.from_seq);
     const before = gap.from_seq < joined.from;
+    addSums(joined.lost, readSums(gap.lost));
     joined = {
       ...joined,
       from: Math.min(gap.from_seq, joined.from),
       to: Math.max(gap.to_seq, joined.to),
       mono_ms: before ? gap.mono_ms : joined.mono_ms,
       anchor: before ? gap.anchor : joined.anchor,
-      lost: mergeSums(joined.lost, lostSumsSchema.parse(JSON.parse(gap.lost))),
     };
   }
   const { epoch, from, to, mono_ms, anchor, lost } = joined;
@@ -108,27 +108,35 @@ function leaveReceipt(db: Database.Database, receipt: Receipt, reason: string, t
 
 const summed = ['in', 'out', 'ml', 'mwh', 'presses'] as const;
 
-function addSums(lost: LostSums, bodyJson: string): void {
-  const body: Record<string, unknown> = JSON.parse(bodyJson);
-  const sensor = String(body['sensor']);
-  for (const field of summed) {
-    const amount = body[field];
-    if (typeof amount !== 'number' || amount === 0) continue;
-    const sums = lost[sensor] ?? {};
-    lost[sensor] = sums;
-    sums[field] = (sums[field] ?? 0) + amount;
+/** The sums of a stored receipt; none where its page is damaged: a sum that is no sum would spoil the batch. */
+export function readSums(json: string): LostSums {
+  return lostSumsSchema.safeParse(parseJson(json)).data ?? {};
+}
+
+function sumsOf(bodyJson: string): LostSums {
+  const body = parseJson(bodyJson);
+  if (typeof body !== 'object' || body === null) return {};
+  const { sensor, ...fields }: Record<string, unknown> = { ...body };
+  const amounts = summed.filter((field) => fields[field] !== 0).map((field) => [field, fields[field]]);
+  return lostSumsSchema.safeParse({ [String(sensor)]: Object.fromEntries(amounts) }).data ?? {};
+}
+
+function addSums(into: LostSums, sums: LostSums): void {
+  for (const [sensor, amounts] of Object.entries(sums)) {
+    for (const field of summed) {
+      const amount = amounts[field];
+      if (amount === undefined) continue;
+      const total = into[sensor] ?? {};
+      into[sensor] = total;
+      total[field] = (total[field] ?? 0) + amount;
+    }
   }
 }
 
-function mergeSums(a: LostSums, b: LostSums): LostSums {
-  const merged: LostSums = structuredClone(a);
-  for (const [sensor, sums] of Object.entries(b)) {
-    const into = merged[sensor] ?? {};
-    merged[sensor] = into;
-    for (const field of summed) {
-      const amount = sums[field];
-      if (amount !== undefined) into[field] = (into[field] ?? 0) + amount;
-    }
+function parseJson(json: string): unknown {
+  try {
+    return JSON.parse(json);
+  } catch {
+    return undefined;
   }
-  return merged;
 }
