@@ -9,7 +9,8 @@ export function checkBeside(path: string, signal: AbortSignal): Promise<string |
   const { promise, resolve } = Promise.withResolvers<string | null>();
   const worker = new Worker(new URL('./check-worker.ts', import.meta.url), { workerData: { path } });
   const stop = (): void => void worker.terminate();
-  signal.addEventListener('abort', stop, { once: true });
+  if (signal.aborted) stop();
+  else signal.addEventListener('abort', stop, { once: true });
   worker.once('message', (verdict: string) => resolve(verdict));
   worker.once('error', () => resolve(null));
   worker.once('exit', () => {

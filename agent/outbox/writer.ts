@@ -31,6 +31,8 @@ export type WriterIo = {
 
 const retryFullMs = 5000;
 const leastTrimRows = 500;
+/** Less free than this is a full disk, whether there is a ballast or not. */
+const leastFreeBytes = 1024 * 1024;
 
 /**
  * Gathers what the core says and commits it in groups: a transition within `transitionCommitMs`, a
@@ -45,6 +47,10 @@ export class Writer {
   #due: { atMs: number; cancel: Cancel } | null = null;
   #committing: Promise<void> | null = null;
   #condition: StorageCondition = 'ok';
+  /** While the disk is full the outbox grows no further: the ballast's room is for what deletions write. */
+  #maxBytesWhileFull = Number.POSITIVE_INFINITY;
+  /** The disk took nothing at the last attempt. */
+  #stuck = false;
   #closed = false;
 
   /** @param saved the core's memory as the outbox has it */
@@ -65,7 +71,8 @@ export class Writer {
       return this.#fail(new Error(`${this.#pending.length} events wait for a disk that takes none`));
     }
     this.#pending.push({ bodyJson: encodeEventBody(body), transition, monoMs });
-    this.#schedule(transition ? this.#config.transitionCommitMs : this.#config.measurementCommitMs);
+    const { transitionCommitMs, measurementCommitMs } = this.#config;
+    this.#schedule(this.#stuck ? retryFullMs : transition ? transitionCommitMs : measurementCommitMs);
   }
 
   /** Resolves when everything pushed so far is committed, or cannot be. */
@@ -74,15 +81,17 @@ export class Writer {
     if (this.#pending.length > 0 && !this.#closed) await this.#commit();
   }
 
-  /** Lays the ballast down again once there is room; to be called now and then. */
+  /** Lays the ballast down again once there is room, and says that there is; to be called now and then. */
   tick(): void {
-    const { disk, ballastPath } = this.#io;
-    if (this.#closed || this.#config.ballastBytes === 0) return;
-    if (this.#condition === 'ok' && disk.sizeBytes(ballastPath) >= this.#config.ballastBytes) return;
+    const { disk, outbox, ballastPath } = this.#io;
+    const { ballastBytes } = this.#config;
+    if (this.#closed || !outbox.durable) return;
+    const lies = disk.sizeBytes(ballastPath) >= ballastBytes;
+    if (this.#condition === 'ok' && lies) return;
     const free = disk.free(ballastPath);
-    if (free !== null && free.bytes < 2 * this.#config.ballastBytes) return;
+    if (free !== null && free.bytes < (lies ? leastFreeBytes : 2 * ballastBytes)) return;
     try {
-      disk.preallocate(ballastPath, this.#config.ballastBytes);
+      if (!lies) disk.preallocate(ballastPath, ballastBytes);
       if (this.#pending.length === 0) this.#become('ok');
     } catch {
       // Still no room: what was written of it makes room again.
@@ -110,7 +119,8 @@ export class Writer {
     this.#committing = this.#commitGroups().catch((error: unknown) => this.#fail(error));
     await this.#committing;
     this.#committing = null;
-    if (this.#pending.length > 0) this.#schedule(this.#condition === 'ok' ? 0 : retryFullMs);
+    this.#stuck = this.#pending.length > 0;
+    if (this.#stuck) this.#schedule(retryFullMs);
   }
 
   async #commitGroups(): Promise<void> {
@@ -147,7 +157,8 @@ export class Writer {
   }
 
   async #keepBounds(): Promise<void> {
-    const plan = planTrim(this.#io.outbox.use(), this.#config);
+    const { maxRows, maxBytes } = this.#config;
+    const plan = planTrim(this.#io.outbox.use(), { maxRows, maxBytes: Math.min(maxBytes, this.#maxBytesWhileFull) });
     if (plan) await this.#trim(plan.rows);
   }
 
@@ -168,6 +179,8 @@ export class Writer {
   #become(condition: StorageCondition): void {
     if (this.#condition === condition) return;
     this.#condition = condition;
+    this.#maxBytesWhileFull =
+      condition === 'ok' ? Number.POSITIVE_INFINITY : this.#io.outbox.use().bytes + this.#config.ballastBytes / 4;
     this.#io.conditionChanged(condition);
   }
 
