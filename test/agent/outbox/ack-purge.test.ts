@@ -39,6 +39,20 @@ test('what the cloud has is lowered again where the cloud says so', async () => 
   expect(again.positions()[0]).toEqual({ id: epoch, oldest: 1, last: 6, acked: 2 });
 });
 
+test('an older epoch that is wholly acknowledged is kept until it is purged: a restored cloud may ask for it', async () => {
+  const dataDir = tempDir();
+  const first = await openIn(dataDir);
+  await setClock(first);
+  await first.append(visits(3), {});
+  const older = first.currentEpoch();
+  first.acknowledge(older, 3);
+  await first.close();
+  const outbox = await openIn(dataDir);
+  await outbox.purge(outbox.currentEpoch(), 9);
+  expect(outbox.positions()[0]).toEqual({ id: older, oldest: 1, last: 3, acked: 3 });
+  expect(await readEvents(outbox, 1, older)).toHaveLength(3);
+});
+
 test('purge deletes acknowledged rows alone, whatever it is asked for', async () => {
   const outbox = await openIn(tempDir());
   const epoch = outbox.currentEpoch();
