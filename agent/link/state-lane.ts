@@ -12,15 +12,21 @@ export type StateLane = {
 };
 
 /**
- * The live lane: at most one state a second, and one on every tick of the report interval. The
- * regular ones are marked: their times tell nothing of what happens in the station.
+ * The live lane: at most one state a second, and one on every tick of the report interval, counted
+ * from the connection. The regular ones are marked, and no change moves them: their times tell
+ * nothing of what happens in the station.
  *
  * @param send returns false while there is no connection
  */
 export function startStateLane(clock: Clock, reportIntervalMs: number, send: (beat: boolean) => boolean): StateLane {
   let sentAtMs = Number.NEGATIVE_INFINITY;
   let waiting: Cancel | null = null;
-  const stopBeat = every(clock, reportIntervalMs, () => sendNow(true));
+  let beatAtMs = clock.monotonicMs() + reportIntervalMs;
+  let stopBeat = every(clock, reportIntervalMs, beat);
+  function beat(): void {
+    while (beatAtMs <= clock.monotonicMs()) beatAtMs += reportIntervalMs;
+    sendNow(true);
+  }
   function sendNow(beat: boolean): void {
     waiting?.();
     waiting = null;
@@ -29,10 +35,18 @@ export function startStateLane(clock: Clock, reportIntervalMs: number, send: (be
   return {
     changed() {
       if (waiting) return;
-      const waitMs = sentAtMs + coalesceMs - clock.monotonicMs();
-      waiting = waitMs <= 0 ? soon(() => sendNow(false)) : clock.after(waitMs, () => sendNow(false));
+      const nowMs = clock.monotonicMs();
+      const dueMs = Math.max(nowMs, sentAtMs + coalesceMs);
+      // So near to it the regular report carries the change.
+      if (dueMs > beatAtMs - coalesceMs) return;
+      waiting = dueMs === nowMs ? soon(() => sendNow(false)) : clock.after(dueMs - nowMs, () => sendNow(false));
     },
-    connected: () => sendNow(true),
+    connected() {
+      stopBeat();
+      beatAtMs = clock.monotonicMs() + reportIntervalMs;
+      stopBeat = every(clock, reportIntervalMs, beat);
+      sendNow(true);
+    },
     stop() {
       stopBeat();
       waiting?.();
