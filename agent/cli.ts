@@ -7,7 +7,7 @@ import { lockDirectory } from '../protocol/host/dir-lock.ts';
 import { exitCodes } from '../protocol/host/exit-codes.ts';
 import { createLog, type Logger } from '../protocol/host/log.ts';
 import { openMqttSession } from '../protocol/host/mqtt-session.ts';
-import type { AgentIo } from './agent.ts';
+import type { AgentIo } from './agent-io.ts';
 import { type AgentConfig, loadConfig } from './config.ts';
 import { isNtpSynchronised, readBootId, readBytesWritten } from './ops/host-facts.ts';
 import { nodeDisk } from './outbox/disk.ts';

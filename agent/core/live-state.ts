@@ -3,7 +3,7 @@ import type { DoorState } from './door.ts';
 import { believed } from './health.ts';
 import { peopleKnown, presenceOf } from './people.ts';
 import { portPart } from './port.ts';
-import type { SensorEntry, StationCore } from './station.ts';
+import type { SensorEntry, StationCore } from './station-core.ts';
 import { waterPart } from './water.ts';
 
 /** The part of a `state` message that the core knows; the loop adds the envelope. */

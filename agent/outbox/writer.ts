@@ -1,5 +1,4 @@
 import { encodeEventBody } from '../../protocol/codec.ts';
-import type { EventBody } from '../../protocol/events.ts';
 import type { Cancel, Clock } from '../../protocol/host/clock.ts';
 import { isDiskFull } from '../../protocol/host/sqlite.ts';
 import type { StorageCondition } from '../../protocol/state.ts';
@@ -183,9 +182,4 @@ function changedEntries(
   now: Readonly<Record<string, string>>,
 ): Record<string, string> {
   return Object.fromEntries(Object.entries(now).filter(([key, json]) => saved[key] !== json));
-}
-
-/** An event that the agent itself says; all of them are transitions. */
-export function agentEvent(body: Extract<EventBody, { kind: 'agent' }>): SaidEvent {
-  return { body, transition: true };
 }

@@ -1,6 +1,6 @@
 import type { OpenSession } from '../../protocol/host/session.ts';
 import type { DriverConfig } from '../config.ts';
-import type { SourceSpec } from '../core/station.ts';
+import type { SourceSpec } from '../core/station-core.ts';
 import { startBoardDriver } from './board/board-driver.ts';
 import type { Driver, DriverEvent, DriverIo } from './driver.ts';
 import { startLocalMqtt } from './local-mqtt.ts';

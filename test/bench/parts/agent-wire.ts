@@ -2,11 +2,12 @@ import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { pino } from 'pino';
-import { type AgentIo, openStationOutbox, startAgent } from '../../../agent/agent.ts';
+import type { AgentIo } from '../../../agent/agent-io.ts';
 import { loadConfig } from '../../../agent/config.ts';
 import { readBootId } from '../../../agent/ops/host-facts.ts';
 import { type Disk, nodeDisk } from '../../../agent/outbox/disk.ts';
 import { startDrivers } from '../../../agent/sensors/start-drivers.ts';
+import { openStationOutbox, startAgent } from '../../../agent/start-agent.ts';
 import { systemClock } from '../../../protocol/host/clock.ts';
 import { openMqttSession } from '../../../protocol/host/mqtt-session.ts';
 
