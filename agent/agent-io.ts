@@ -3,6 +3,7 @@ import type { Logger } from '../protocol/host/log.ts';
 import type { OpenSession } from '../protocol/host/session.ts';
 import type { AgentConfig } from './config.ts';
 import type { Disk } from './outbox/disk.ts';
+import type { OpenWire } from './sensors/board/address.ts';
 import type { Driver } from './sensors/driver.ts';
 import type { DriversIo } from './sensors/start-drivers.ts';
 
@@ -19,6 +20,9 @@ export type AgentIo = {
   log: Logger;
   disk: Disk;
   openSession: OpenSession;
+  openWire: OpenWire;
+  /** Resolves after the input that is ready now was taken. */
+  turn: () => Promise<void>;
   startDrivers: (drivers: AgentConfig['sensors'], io: DriversIo) => Driver[];
   /** Bytes that this process caused to be written to storage so far; null where not told. */
   bytesWritten: () => number | null;

@@ -99,6 +99,7 @@ export class Agent {
       clock: this.#io.clock,
       random: this.#io.random,
       openSession: this.#io.openSession,
+      openWire: this.#io.openWire,
       emit: (source, event) => this.#hear(source, event),
     };
     this.#drivers = this.#io.startDrivers(this.#config.sensors, driversIo);
@@ -174,6 +175,7 @@ export class Agent {
       random: this.#io.random,
       newToken: this.#io.newToken,
       openSession: this.#io.openSession,
+      turn: this.#io.turn,
       outbox: this.#outbox,
       log: this.#io.log.child({ component: 'link' }),
       state: (nonce, beat) => this.#state(nonce, beat),

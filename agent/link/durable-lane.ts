@@ -25,6 +25,8 @@ export type DurableLaneIo = {
   random: () => number;
   newToken: () => string;
   outbox: Outbox;
+  /** Resolves once what was published could leave and what arrived meanwhile was taken. */
+  turn: () => Promise<void>;
   /** @returns whether there is a connection that takes it */
   publish: (channel: UpChannel, payload: Buffer) => boolean;
   /** The cloud's time; resolves with whether the clock is trusted now, once that is durable. */
@@ -177,6 +179,8 @@ export class DurableLane {
     if (!batch || !this.#io.publish('events', encodeBatch({ session, epoch, first, events: batch.events })))
       return this.step({ type: 'nothing-to-send' });
     if (idle) this.#sentAtMs = this.#io.clock.monotonicMs();
+    // A whole window read in one go would hold back the sensors, and this batch.
+    await this.#io.turn();
     this.step({ type: 'sent', epoch, first, upTo: batch.upTo });
   }
 
