@@ -33,7 +33,6 @@ import { clockSettings, linkSettings, stationSettings, withoutMeasurements, writ
 import { TrustedClock } from './trusted-clock.ts';
 import { agentVersion } from './version.ts';
 
-const tickMs = 1000;
 const housekeepingMs = 30_000;
 const drainMs = 2500;
 
@@ -104,7 +103,7 @@ export class Agent {
     };
     this.#drivers = this.#io.startDrivers(this.#config.sensors, driversIo);
     this.#timers = [
-      every(this.#io.clock, tickMs, () => this.#apply({ type: 'tick', at: this.#clock.moment() })),
+      every(this.#io.clock, this.#config.tickS * 1000, () => this.#apply({ type: 'tick', at: this.#clock.moment() })),
       every(this.#io.clock, housekeepingMs, () => void this.#housekeep().catch(this.#fail)),
       this.#startJobs(),
     ];
@@ -159,7 +158,10 @@ export class Agent {
       outbox: this.#outbox,
       ballastPath: join(this.#config.dataDir, 'outbox.ballast'),
       memory: () => memoryRows(stationMemory(this.#core)),
-      committed: (epoch, last) => this.#link.appended(epoch, last),
+      committed: (commit) => {
+        this.#io.committed(commit);
+        this.#link.appended(commit.epoch, commit.last);
+      },
       trimmed: (trimmed) => this.#events.trimmed(trimmed),
       conditionChanged: (condition) => {
         this.#events.storage(condition);

@@ -119,5 +119,6 @@ function realIo(log: Logger): AgentIo {
     startDrivers,
     bytesWritten: readBytesWritten,
     ntpSynchronised: isNtpSynchronised,
+    committed: () => {},
   };
 }

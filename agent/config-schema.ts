@@ -201,6 +201,8 @@ export const agentConfigSchema = z.strictObject({
   reportIntervalS: z.int().min(5).max(600).default(30),
   /** The same measurement becomes an event at most this often, s. */
   measureEveryS: seconds.default(300),
+  /** Silence, a door held open and a phone that is full are noticed to this, s. */
+  tickS: seconds.default(1),
   maxSensors: z.int().min(1).max(256).default(64),
   sensors: z.array(driverSchema).min(1).max(32),
   door: doorSchema.prefault({}),

@@ -50,6 +50,7 @@ async function run(path: string, events: number): Promise<number> {
     startDrivers,
     bytesWritten: () => null,
     ntpSynchronised: () => false,
+    committed: () => {},
   };
   const stored = await openStationOutbox(config, 'start', io);
   await startAgent(config, 'start', stored, io);
