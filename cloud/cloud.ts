@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import type { FastifyInstance } from 'fastify';
 import { encode } from '../protocol/codec.ts';
 import { CauseLog } from '../protocol/host/cause-log.ts';
 import { type Cancel, type Clock, every } from '../protocol/host/clock.ts';
@@ -11,7 +10,7 @@ import { ExternalBroker } from './broker/external.ts';
 import type { CloudBroker, TakeUplink } from './broker/uplink.ts';
 import type { CloudConfig } from './config.ts';
 import { nation } from './core/regions.ts';
-import { startHttp } from './feed/http.ts';
+import type { HttpServer, StartHttp } from './feed/http.ts';
 import { createMetrics } from './feed/metrics.ts';
 import { StatusBoard } from './feed/status-board.ts';
 import { Stream } from './feed/stream.ts';
@@ -27,6 +26,7 @@ export type CloudIo = {
   log: Logger;
   openStore: (path: string) => Store;
   openSession: OpenSession;
+  startHttp: StartHttp;
   /** Resolves after the input that is ready now was taken. */
   turn: () => Promise<void>;
 };
@@ -65,7 +65,7 @@ export class Cloud implements AsyncDisposable {
   readonly #refusals: CauseLog;
   #broker: CloudBroker | null = null;
   #embedded: EmbeddedBroker | null = null;
-  #http: FastifyInstance | null = null;
+  #http: HttpServer | null = null;
   #timers: Cancel[] = [];
   #removed = new Set<string>();
   #storeFull = false;
@@ -103,8 +103,7 @@ export class Cloud implements AsyncDisposable {
   }
 
   get httpPort(): number {
-    const address = this.#http?.server.address();
-    return typeof address === 'object' && address ? address.port : this.#config.http.port;
+    return this.#http?.port ?? this.#config.http.port;
   }
 
   /** Null where an external broker is used. */
@@ -127,7 +126,7 @@ export class Cloud implements AsyncDisposable {
       stream: this.#stream,
       refusals: this.#refusals,
     });
-    this.#http = await startHttp(
+    this.#http = await this.#io.startHttp(
       { ...this.#config.http, licence },
       {
         clock,
