@@ -33,7 +33,6 @@ import { clockSettings, linkSettings, stationSettings, withoutMeasurements, writ
 import { TrustedClock } from './trusted-clock.ts';
 import { agentVersion } from './version.ts';
 
-const housekeepingMs = 30_000;
 const drainMs = 2500;
 
 /** The loop around the cores: one executor an effect, every wait and bound in the configuration. */
@@ -104,7 +103,7 @@ export class Agent {
     this.#drivers = this.#io.startDrivers(this.#config.sensors, driversIo);
     this.#timers = [
       every(this.#io.clock, this.#config.tickS * 1000, () => this.#apply({ type: 'tick', at: this.#clock.moment() })),
-      every(this.#io.clock, housekeepingMs, () => void this.#housekeep().catch(this.#fail)),
+      every(this.#io.clock, this.#config.housekeepingS * 1000, () => void this.#housekeep().catch(this.#fail)),
       this.#startJobs(),
     ];
     if (this.#uncheckedFile) void this.#checkFile();
@@ -250,13 +249,13 @@ export class Agent {
   }
 
   #startJobs(): Cancel {
-    const { quietHour, maintenance, selfReport, timeZone } = this.#config.schedule;
+    const { quietHour, maintenance, selfReport, timeZone, lookS } = this.#config.schedule;
     const jobs = [
       { name: 'quiet-hour', cron: quietHour, run: () => this.#apply({ type: 'quiet-hour', at: this.#clock.moment() }) },
       { name: 'maintenance', cron: maintenance, run: () => void this.#maintain().catch(this.#fail) },
       { name: 'self-report', cron: selfReport, run: () => this.#selfReport() },
     ];
-    return startSchedule(jobs, timeZone, this.#io.clock, () => this.#clock.wallMs());
+    return startSchedule(jobs, { timeZone, lookMs: lookS * 1000 }, this.#io.clock, () => this.#clock.wallMs());
   }
 
   async #maintain(): Promise<void> {

@@ -31,9 +31,6 @@ export type CloudIo = {
   turn: () => Promise<void>;
 };
 
-const watchMs = 1000;
-const commandsMs = 5000;
-
 /**
  * Starts the whole cloud: store, ingest, broker, feed.
  *
@@ -117,6 +114,7 @@ export class Cloud implements AsyncDisposable {
     await this.#live.load(this.#store);
     await this.#loadRegister();
     await this.#startBroker();
+    const { watchS, commandsS } = this.#config;
     const { licence } = this.#config.feed;
     const metrics = createMetrics({
       ingest: this.#ingest,
@@ -140,8 +138,8 @@ export class Cloud implements AsyncDisposable {
     );
     this.#timers = [
       every(clock, this.#config.ingest.saveLiveS * 1000, () => this.#aside(this.#live.save(this.#store))),
-      every(clock, watchMs, () => this.#aside(this.#watch())),
-      every(clock, commandsMs, () => this.#aside(this.#sendCommands())),
+      every(clock, watchS * 1000, () => this.#aside(this.#watch())),
+      every(clock, commandsS * 1000, () => this.#aside(this.#sendCommands())),
     ];
     log.info(
       {
