@@ -1,100 +1,116 @@
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { root } from './support/source-tree.ts';
-import { tempDir } from './support/temp-dir.ts';
 
-type Found = { severity: string; message: string; category: string };
+type Module = { path: string; text: string };
 
-/** What the linter says of modules, each alone at its path, by the configuration of the house. */
-function lint(modules: readonly { path: string; text: string }[]): string[][] {
-  const directory = tempDir();
-  cpSync(join(root, '.biome.jsonc'), join(directory, '.biome.jsonc'));
-  const paths = modules.map(({ path }, index) => path.replace('x.ts', `x${index}.ts`));
-  modules.forEach(({ text }, index) => {
-    const file = join(directory, paths[index] ?? '');
-    mkdirSync(dirname(file), { recursive: true });
-    writeFileSync(file, text);
-  });
-  const { stdout } = spawnSync(
-    join(root, 'node_modules/.bin/biome'),
-    ['lint', '--vcs-enabled=false', '--reporter=json', '--max-diagnostics=none', '.'],
-    { cwd: directory, encoding: 'utf8' },
-  );
-  const { diagnostics } = JSON.parse(stdout) as { diagnostics: (Found & { location: { path: string } })[] };
-  return paths.map((path) =>
-    diagnostics
-      .filter(({ location }) => location.path === path)
-      .map(({ severity, category, message }) => `${severity} ${category.split('/').at(-1)}: ${message}`),
-  );
-}
+const notOurs = 'protocol/ imports nothing of ours';
+const noIo = 'core/ does no I/O and knows no room around it';
+const intoCores = [
+  ...['node:fs', 'mqtt', 'aedes', 'serialport', 'better-sqlite3', 'pino', 'fastify', 'node-cron'],
+  ...['../outbox/outbox.ts', '../store/store.ts', '../ledger/ledger.ts', '../../protocol/host/clock.ts'],
+  ...['../../agent/agent.ts', '../../cloud/cloud.ts', '../../simulator/station.ts', '../../test/support/wait.ts'],
+];
+const cores = ['agent/core/', 'cloud/core/', 'simulator/core/'];
 
-const importing = (path: string, specifier: string): { path: string; text: string } => ({
-  path,
-  text: `import { a } from '${specifier}';\n\nexport const b = a;\n`,
-});
-
-test.each([
+/** What each folder may not import, with the words that say so, and what it may. */
+const rooms = [
   {
-    room: 'protocol/x.ts',
+    folder: 'protocol/',
     refused: ['../agent/agent.ts', '../cloud/cloud.ts', '../simulator/station.ts', '../test/support/wait.ts'],
     taken: ['./ids.ts', './host/clock.ts', 'node:fs', 'zod'],
-    message: 'protocol/ imports nothing of ours',
+    message: notOurs,
   },
   {
-    room: 'agent/x.ts',
+    folder: 'agent/',
     refused: ['../cloud/cloud.ts', '../simulator/station.ts', '../test/support/wait.ts'],
     taken: ['../protocol/ids.ts', '../protocol/host/clock.ts', './core/door.ts', 'node:fs'],
     message: 'agent/ imports protocol/ alone',
   },
   {
-    room: 'cloud/feed/x.ts',
+    folder: 'cloud/feed/',
     refused: ['../../agent/agent.ts', '../../simulator/station.ts', '../../test/support/wait.ts'],
     taken: ['../../protocol/ids.ts', '../core/live.ts', 'fastify'],
     message: 'cloud/ imports protocol/ alone',
   },
   {
-    room: 'simulator/x.ts',
+    folder: 'simulator/',
     refused: ['../agent/agent.ts', '../cloud/cloud.ts', '../test/support/wait.ts'],
     taken: ['../protocol/ids.ts', './core/world.ts'],
     message: 'simulator/ imports protocol/ alone; it starts the other programs as programs',
   },
-  ...['agent', 'cloud', 'simulator'].map((room) => ({
-    room: `${room}/core/x.ts`,
-    refused: [
-      ...['node:fs', 'mqtt', 'aedes', 'serialport', 'better-sqlite3', 'pino', 'fastify', 'node-cron'],
-      ...['../outbox/outbox.ts', '../store/store.ts', '../ledger/ledger.ts', '../../protocol/host/clock.ts'],
-      ...['../../agent/agent.ts', '../../cloud/cloud.ts', '../../simulator/station.ts', '../../test/support/wait.ts'],
-    ],
+  ...cores.map((folder) => ({
+    folder,
+    refused: intoCores,
     taken: ['./other.ts', '../../protocol/events.ts', 'zod'],
-    message: 'core/ does no I/O and knows no room around it',
+    message: noIo,
   })),
-])('the linter keeps $room to its own', ({ room, refused, taken, message }) => {
-  const found = lint([...refused, ...taken].map((specifier) => importing(room, specifier)));
-  expect(found).toEqual([...refused.map(() => [`error noRestrictedImports: ${message}`]), ...taken.map(() => [])]);
-});
+  { folder: 'test/agent/', refused: [], taken: ['../../agent/agent.ts', '../../cloud/cloud.ts'], message: '' },
+];
 
-test('the linter sees an import however it is written', () => {
-  const texts = [
-    "import type { A } from '../agent/agent.ts';\n\nexport type B = A;\n",
-    "export { a } from '../agent/agent.ts';\n",
-    "export * from '../agent/agent.ts';\n",
-    "export const a = import('../agent/agent.ts');\n",
-  ];
-  const found = lint(texts.map((text) => ({ path: 'cloud/x.ts', text })));
-  expect(found).toEqual(texts.map(() => ['error noRestrictedImports: cloud/ imports protocol/ alone']));
-});
+const spellings = [
+  { how: 'for a type', text: "import type { A } from '../agent/agent.ts';\n\nexport type B = A;\n" },
+  { how: 'to export it again', text: "export { a } from '../agent/agent.ts';\n" },
+  { how: 'to export all again', text: "export * from '../agent/agent.ts';\n" },
+  { how: 'when it runs', text: "export const a = import('../agent/agent.ts');\n" },
+];
 
-test('the linter keeps time and the world out of cores, and of cores alone', () => {
-  const names = ['setTimeout', 'setInterval', 'setImmediate', 'performance', 'process', 'fetch'];
-  const using = (path: string) => names.map((name) => ({ path, text: `export const a = ${name};\n` }));
-  expect(lint(using('agent/core/x.ts'))).toEqual(
-    names.map(() => [expect.stringMatching(/^error noRestrictedGlobals: /)]),
+const globals = ['setTimeout', 'setInterval', 'setImmediate', 'performance', 'process', 'fetch'];
+
+const pathOf = (folder: string, what: string): string => `${folder}${what.replaceAll(/[^a-z]+/gi, '-')}.ts`;
+const found = lint([
+  ...rooms.flatMap(({ folder, refused, taken }) =>
+    [...refused, ...taken].map((specifier) => ({
+      path: pathOf(folder, specifier),
+      text: `import { a } from '${specifier}';\n\nexport const b = a;\n`,
+    })),
+  ),
+  ...spellings.map(({ how, text }) => ({ path: pathOf('cloud/', how), text })),
+  ...globals.flatMap((name) =>
+    ['agent/core/', 'agent/'].map((folder) => ({ path: pathOf(folder, name), text: `export const a = ${name};\n` })),
+  ),
+]);
+
+test.each(rooms)('the linter keeps $folder to its own', ({ folder, refused, taken, message }) => {
+  expect(refused.map((specifier) => found(pathOf(folder, specifier)))).toEqual(
+    refused.map(() => [`error noRestrictedImports: ${message}`]),
   );
-  expect(lint(using('agent/x.ts'))).toEqual(names.map(() => []));
+  expect(taken.map((specifier) => found(pathOf(folder, specifier)))).toEqual(taken.map(() => []));
 });
 
-test('a test may import every room', () => {
-  expect(lint([importing('test/agent/x.ts', '../../agent/agent.ts')])).toEqual([[]]);
+test.each(spellings)('the linter sees an import $how', ({ how }) => {
+  expect(found(pathOf('cloud/', how))).toEqual(['error noRestrictedImports: cloud/ imports protocol/ alone']);
 });
+
+test.each(globals)('the linter keeps %s out of cores, and of cores alone', (name) => {
+  expect(found(pathOf('agent/core/', name))).toEqual([expect.stringMatching(/^error noRestrictedGlobals: /)]);
+  expect(found(pathOf('agent/', name))).toEqual([]);
+});
+
+/** Lints modules by the configuration of the house, all at once; answers with what it says of one. */
+function lint(modules: readonly Module[]): (path: string) => string[] {
+  const directory = mkdtempSync(join(tmpdir(), 'yizhan-test-'));
+  cpSync(join(root, '.biome.jsonc'), join(directory, '.biome.jsonc'));
+  for (const { path, text } of modules) {
+    mkdirSync(join(directory, dirname(path)), { recursive: true });
+    writeFileSync(join(directory, path), text);
+  }
+  const { stdout } = spawnSync(
+    join(root, 'node_modules/.bin/biome'),
+    ['lint', '--vcs-enabled=false', '--reporter=json', '--max-diagnostics=none', '.'],
+    { cwd: directory, encoding: 'utf8' },
+  );
+  rmSync(directory, { recursive: true });
+  const { diagnostics }: { diagnostics: Diagnostic[] } = JSON.parse(stdout);
+  return (path) => {
+    if (!modules.some((module) => module.path === path)) throw new Error(`${path} was not linted`);
+    return diagnostics
+      .filter(({ location }) => location.path === path)
+      .map(({ severity, category, message }) => `${severity} ${category.split('/').at(-1)}: ${message}`);
+  };
+}
+
+type Diagnostic = { severity: string; message: string; category: string; location: { path: string } };

@@ -51,7 +51,7 @@ function whenClosed(client: MqttClient): Promise<string> {
         : `disconnected by the broker (${packet.reasonCode ?? 'no reason'})`;
   });
   client.once('close', () => {
-    // MQTT.js would otherwise keep a timer and its listeners.
+    // Over is over, whatever MQTT.js may come to think of reconnecting.
     client.end(true);
     resolve(reason);
   });

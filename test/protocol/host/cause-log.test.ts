@@ -115,6 +115,17 @@ test('a cause that is still heard keeps its place and its silence', async () => 
   expect(Object.keys(causes.counts()).length).toBeLessThanOrEqual(501);
 });
 
+test('a cause that came first and is still heard does not keep the quiet ones', async () => {
+  const { clock, causes, note } = setUp();
+  note('tunxi-laojie');
+  for (let n = 0; n < 499; n++) note(`stranger-${n}`);
+  await clock.advance(minuteMs);
+  note('tunxi-laojie');
+  note('newcomer');
+  expect(causes.counts()).toMatchObject({ 'tunxi-laojie': 2, newcomer: 1, other: 1 });
+  expect(causes.counts()).not.toHaveProperty('stranger-0');
+});
+
 test('what a forgotten cause had not said yet is said of the others', async () => {
   const { clock, lines, note } = setUp();
   note('stranger-0');

@@ -76,6 +76,11 @@ describe('of a choice', () => {
       ]),
     ),
   });
+  const small = z.strictObject({ a: z.number() });
+  const large = z.strictObject({ a: z.number(), b: z.number(), c: z.number() });
+  const smallFirst = z.strictObject({ at: z.union([small, large]) });
+  const largeFirst = z.strictObject({ at: z.union([large, small]) });
+  const alike = z.strictObject({ at: z.union([small, z.strictObject({ a: z.number(), b: z.number().optional() })]) });
   const either = z.strictObject({
     at: z.union([z.string(), z.strictObject({ hour: z.number(), minute: z.number() })]),
   });
@@ -116,6 +121,24 @@ describe('of a choice', () => {
       schema: either,
       value: { at: { hour: 4, minute: 5, second: 6 } },
       issues: ['at.second: not a known field'],
+    },
+    {
+      what: 'of shapes says what the closest lacks',
+      schema: smallFirst,
+      value: { at: { a: 'x' } },
+      issues: ['at.a: expected number, found "x"'],
+    },
+    {
+      what: 'of shapes says that in whatever order they are',
+      schema: largeFirst,
+      value: { at: { a: 'x' } },
+      issues: ['at.a: expected number, found "x"'],
+    },
+    {
+      what: 'of shapes that both fit says a field too many once',
+      schema: alike,
+      value: { at: { a: 1, z: 2 } },
+      issues: ['at.z: not a known field'],
     },
     {
       what: 'of shapes says them where none is meant',

@@ -102,16 +102,6 @@ describe.each([
   });
 });
 
-test('leaves no timer of its library behind', async () => {
-  const { url, stop } = await startAedes();
-  const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
-  const before = timers();
-  const sessions = await Promise.all(Array.from({ length: 20 }, () => connect({ url })));
-  await stop();
-  await Promise.all(sessions.map(({ closed }) => closed));
-  await waitFor('timers to end', () => timers() < before + 10);
-});
-
 test('tells how much was handed over and has not left yet', async () => {
   const { url, sockets } = await startAedes();
   const session = await connect({ url });
