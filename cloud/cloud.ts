@@ -131,6 +131,7 @@ export class Cloud implements AsyncDisposable {
       { ...this.#config.http, licence },
       {
         clock,
+        log: log.child({ component: 'feed' }),
         store: this.#store,
         board: this.#board,
         live: this.#live,

@@ -15,10 +15,13 @@ const maxPoints = 24 * 100;
 const byteOrderMark = '\uFEFF';
 const defaultSpanMs = 24 * hourMs;
 
+/** RFC 3339 §5.6: without an offset it would be the server's own time, which nobody means. */
+const rfc3339 = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/;
+
 const instant = z.string().transform((text, context) => {
-  const at = /^\d+$/.test(text) ? Number(text) : Date.parse(text);
+  const at = /^\d+$/.test(text) ? Number(text) : rfc3339.test(text) ? Date.parse(text) : Number.NaN;
   if (Number.isSafeInteger(at) && Math.abs(at) < 8e15) return at;
-  context.addIssue({ code: 'custom', message: 'expected RFC 3339 or Unix milliseconds' });
+  context.addIssue({ code: 'custom', message: 'expected RFC 3339 with its offset, or Unix milliseconds' });
   return z.NEVER;
 });
 

@@ -5,13 +5,14 @@ import { z } from 'zod';
 import { asyncApiDocument } from '../../protocol/asyncapi.ts';
 import type { Clock } from '../../protocol/host/clock.ts';
 import { ConfigError } from '../../protocol/host/config-error.ts';
+import type { Logger } from '../../protocol/host/log.ts';
 import { nation } from '../core/regions.ts';
 import type { LiveBoard } from '../ingest/live-board.ts';
 import type { Store } from '../store/store.ts';
 import { historyPoints, historyQuerySchema, historyRange, historyText, unionMetrics } from './history.ts';
 import { chooseEncoding, RegionBodies } from './region-bodies.ts';
 import type { StatusBoard } from './status-board.ts';
-import type { Stream } from './stream.ts';
+import { type Stream, streamHeaders } from './stream.ts';
 import { discovery, feedVersion, stationsView, summaryView } from './views.ts';
 
 export type HttpConfig = { host: string; port: number; licence: string };
@@ -20,6 +21,7 @@ export type HttpIo = {
   clock: Clock;
   store: Store;
   board: StatusBoard;
+  log: Logger;
   live: LiveBoard;
   stream: Stream;
   metrics: Registry;
@@ -29,6 +31,9 @@ export type HttpIo = {
 
 const statusCacheControl = 'public, max-age=5, stale-while-revalidate=5, stale-if-error=60';
 const staticCacheControl = 'public, max-age=3600';
+/** Longer than any request line: a parameter that is too long is answered like any other. */
+const maxParamLength = 64 * 1024;
+const commonHeaders = { 'access-control-allow-origin': '*', 'x-content-type-options': 'nosniff' } as const;
 const page = readFileSync(new URL('../web/index.html', import.meta.url));
 
 const historyTypes = {
@@ -52,22 +57,22 @@ const streamQuery = z.object({
  * @throws ConfigError where the port is taken
  */
 export async function startHttp(config: HttpConfig, io: HttpIo): Promise<FastifyInstance> {
-  const app = Fastify({ logger: false, forceCloseConnections: true });
-  app.addHook('onSend', async (_request, reply) => {
-    reply.header('access-control-allow-origin', '*');
-    reply.header('x-content-type-options', 'nosniff');
+  const app = Fastify({
+    logger: false,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength },
+    frameworkErrors: (_error, _request, reply) =>
+      problem(reply.headers(commonHeaders), 400, 'bad_request', 'path: expected percent-encoded UTF-8'),
   });
   app.setNotFoundHandler((request, reply) =>
     problem(reply, 404, 'not_found', `no ${request.url.split('?')[0]} here: /v1/feed.json lists the feeds`),
+  app.addHook('onSend', async (_request, reply) => void reply.headers(commonHeaders));
   );
-  app.setErrorHandler((error: Error & { statusCode?: number }, _request, reply) => {
+  app.setErrorHandler((error: Error & { statusCode?: number }, request, reply) => {
     const status = error.statusCode ?? 500;
-    return problem(
-      reply,
-      status,
-      status < 500 ? 'bad_request' : 'internal',
-      status < 500 ? error.message : 'the feed failed; try again',
-    );
+    if (status < 500) return problem(reply, status, 'bad_request', error.message);
+    io.log.error({ err: error, path: request.url.split('?')[0] }, 'request failed');
+    return problem(reply, status, 'internal', 'the feed failed; try again');
   });
   feedRoutes(app, config, io);
   historyRoute(app, io);
@@ -113,7 +118,7 @@ function historyRoute(app: FastifyInstance, { board, live, store, clock }: HttpI
     const query = parsed(historyQuerySchema, request.query);
     if ((unionMetrics as readonly string[]).includes(query.metric)) {
       return problem(
-        reply,
+        reply.header('www-authenticate', 'Bearer'),
         401,
         'sign_in_needed',
         `${query.metric} tells how many people are inside: it is the union's, not public`,
@@ -152,6 +157,7 @@ function streamRoute(app: FastifyInstance, { board, stream }: HttpIo): void {
     stream.follow(reply.raw, query.region, typeof header === 'string' ? header : query.last_event_id);
   });
 }
+    if (request.method === 'HEAD') return reply.headers(streamHeaders).send();
 
 function operationRoutes(app: FastifyInstance, { health, metrics }: HttpIo): void {
   app.get('/healthz', (_request, reply) => {
