@@ -58,7 +58,8 @@ export type Point = { t: string; value: number | null };
  * no event closed yet are filled from what stands, as far as the station is heard. The running hour
  * is left out: litres that grow would tell the public the minute at which somebody drank.
  *
- * @param heardUntilMs time of the station's last report; null where it has none
+ * @param heardUntilMs time of the station's last regular report (another one may be somebody at the
+ *   door); null where it has none
  */
 export function historyPoints(
   { rows, standing }: History,
@@ -73,7 +74,8 @@ export function historyPoints(
   const points: Point[] = [];
   for (let at = range.fromMs; at < range.toMs; at += range.stepMs) {
     const within: Hours = new Map();
-    for (let hour = hourOf(at); hour < at + range.stepMs; hour += hourMs) {
+    // Where a zone's days begin within an hour, that hour belongs to one of them alone.
+    for (let hour = Math.ceil(at / hourMs) * hourMs; hour < at + range.stepMs; hour += hourMs) {
       const sums = hours.get(hour);
       if (sums) add(within, at, sums);
     }
@@ -90,6 +92,10 @@ export function historyText(points: readonly Point[], metric: Metric, format: 'c
   return `${byteOrderMark}time,${metric}\r\n${lines.join('')}`;
 }
 
+/**
+ * What machines count is known by what machines said: sums that are there because somebody came in
+ * would tell so by a 0. Nothing tells a quiet dispenser from a silent one, so its 0 is not known.
+ */
 function metricOf(metric: Metric, sums: HourSums): number | null {
   switch (metric) {
     case 'visits':
@@ -101,9 +107,9 @@ function metricOf(metric: Metric, sums: HourSums): number | null {
     case 'port_minutes':
       return sums.portMs === 0 ? null : round(sums.chargingMs / 60_000);
     case 'energy_wh':
-      return round(sums.mwh / 1000);
+      return sums.portMs === 0 && sums.mwh === 0 ? null : round(sums.mwh / 1000);
     case 'litres':
-      return round(sums.ml / 1000);
+      return sums.ml === 0 ? null : round(sums.ml / 1000);
   }
 }
 

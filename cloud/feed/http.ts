@@ -136,7 +136,7 @@ function historyRoute(app: FastifyInstance, { board, live, store, clock }: HttpI
     const range = historyRange(query, station.timeZone, nowMs);
     if (typeof range === 'string') return problem(reply, 400, 'bad_request', range);
     const history = await store.history(id, range.fromMs, range.toMs);
-    const points = historyPoints(history, range, live.get(id)?.reportedAt ?? null, nowMs);
+    const points = historyPoints(history, range, live.get(id)?.beatAt ?? null, nowMs);
     const format = query.format ?? acceptedFormat(request.headers.accept);
     reply.header('cache-control', 'public, max-age=60').header('vary', 'accept').type(historyTypes[format]);
     if (format !== 'json') return reply.send(historyText(points, range.metric, format));

@@ -8,10 +8,12 @@ import { Stream, type StreamConfig } from '../../cloud/feed/stream.ts';
 import { LiveBoard } from '../../cloud/ingest/live-board.ts';
 import { openSqliteStore } from '../../cloud/store/sqlite-store.ts';
 import type { Store } from '../../cloud/store/store.ts';
+import { sequenceEvents } from '../../protocol/codec.ts';
+import type { StationEvent } from '../../protocol/events.ts';
 import type { StationState } from '../../protocol/state.ts';
 import { FakeClock } from './fake-clock.ts';
 import { type LogLine, memoryLog } from './log.ts';
-import { recordOf, stateOf } from './station-words.ts';
+import { epochA, recordOf, stateOf } from './station-words.ts';
 import { tempDir } from './temp-dir.ts';
 
 export type TestFeed = {
@@ -22,6 +24,8 @@ export type TestFeed = {
   stream: Stream;
   store: Store;
   lines: LogLine[];
+  /** Events that the station's one epoch goes on with, committed. */
+  keep: (station: string, events: readonly StationEvent[]) => Promise<void>;
   /** A state that arrives now. */
   say: (station: string, state?: Partial<StationState> & { inside?: number }) => void;
   /** The same, and the second in which the feed takes it has passed. */
@@ -51,6 +55,7 @@ export async function startFeed(options: FeedOptions = {}): Promise<TestFeed> {
     clock,
     board,
   );
+  const kept = new Map<string, number>();
   const { log, lines } = memoryLog();
   const app = await startHttp(
     { host: '127.0.0.1', port: 0, licence: 'CC0-1.0' },
@@ -81,6 +86,14 @@ export async function startFeed(options: FeedOptions = {}): Promise<TestFeed> {
     store,
     lines,
     say,
+    async keep(station, events) {
+      const first = (kept.get(station) ?? 0) + 1;
+      kept.set(station, first + events.length - 1);
+      await store.commit(
+        [{ kind: 'batch', station, epoch: epochA, events: sequenceEvents({ first, events: [...events] }) }],
+        { nowMs: clock.wallMs(), aheadWindow: 2000, maxQuarantinePerStation: 1000 },
+      );
+    },
     async tell(station, state) {
       say(station, state);
       await clock.advance(1000);
