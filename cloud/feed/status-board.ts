@@ -48,6 +48,7 @@ export class StatusBoard {
   #registerRevision = 0;
   #seq = 0;
   #evaluatedAt: string;
+  /** Of the last step. */
   #flushedMs = Number.NEGATIVE_INFINITY;
   #cancelFlush: Cancel | null = null;
 
@@ -156,7 +157,6 @@ export class StatusBoard {
   #flush(left = nowhere): void {
     this.#cancelFlush?.();
     this.#cancelFlush = null;
-    this.#flushedMs = this.#io.clock.monotonicMs();
     const ids = [...this.#dirty];
     this.#dirty.clear();
     const seq = this.#seq + 1;
@@ -171,7 +171,9 @@ export class StatusBoard {
         if (known) known.seq = seq;
       }
     }
+    // A look that found nothing delays nothing: the public would see its shadow in the next step.
     if (changed.length === 0) return;
+    this.#flushedMs = this.#io.clock.monotonicMs();
     for (const region of left) {
       const known = this.#regions.get(region);
       if (known) Object.assign(known, { seq, leftSeq: seq });
