@@ -88,6 +88,19 @@ test('what nobody knows is null, never 0 and never free', async () => {
   });
 });
 
+test('a single seat is neither free nor taken for the public: it would be one person', async () => {
+  const { http, tell } = await startFeed({ stations: [recordOf('a', { capacity: 1 })] });
+  for (const inside of [0, 1]) {
+    await tell('a', { inside });
+    const { stations } = await askJson<Status>(http, '/v1/regions/341002/status.json');
+    expect(stations[0]).toMatchObject({
+      state: 'open',
+      level: 'quiet',
+      features: [{ kind: 'seat', total: 1, free: null, in_use: null, unknown: null }],
+    });
+  }
+});
+
 const inHefei = { region: '340102' };
 const inTunxi = { region: '341002' };
 
