@@ -67,6 +67,12 @@ test('hours that no event closed are filled from what stands, as far as the stat
     '23T04:00': null,
     '23T05:00': null,
   });
+  await feed.clock.advance(30 * 60_000);
+  await feed.tell('a', { ports: portsOf('charging'), seq: 2 });
+  expect(await values(feed, `metric=port_minutes&from=${at(3)}&to=${at(5)}`)).toEqual({
+    '23T03:00': 60,
+    '23T04:00': null,
+  });
 });
 
 test('a station that was never heard has gaps alone', async () => {
@@ -97,6 +103,13 @@ test.each([
   await feed.keep('a', drops);
   const range = `from=${Date.UTC(2026, 10, 21)}&to=${Date.UTC(2026, 10, 22, 23, 59)}`;
   expect(await values(feed, `metric=litres&step=day&${range}`)).toEqual(days);
+});
+
+test('a day that ends with the range is the last one', async () => {
+  const feed = await startFeed({ clock: new FakeClock(at(12)) });
+  await feed.keep('a', drops);
+  const range = `from=${Date.UTC(2026, 10, 20, 16)}&to=${Date.UTC(2026, 10, 22, 16)}`;
+  expect(await values(feed, `metric=litres&step=day&${range}`)).toEqual({ '20T16:00': 16, '21T16:00': 24 });
 });
 
 test.each([

@@ -82,8 +82,8 @@ test('what nobody knows is null, never 0 and never free', async () => {
     level: null,
     features: [
       { kind: 'seat', total: 12, free: null, unknown: 12 },
-      { kind: 'port', total: 2, free: null, in_use: 0, faulty: 0, unknown: 2 },
-      { kind: 'water_hot', total: 1, free: null, faulty: 0, unknown: 1, temp_c: null },
+      { kind: 'port', total: 2, free: null, unknown: 2 },
+      { kind: 'water_hot', total: 1, free: null, unknown: 1, temp_c: null },
     ],
   });
 });
