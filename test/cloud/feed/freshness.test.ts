@@ -160,7 +160,12 @@ test.each([
     // What a broker kept of that time says what was, not what is.
     second.live.takeState(
       'a',
-      { state: stateOf({ seq: 5, ports: portsOf('free') }), epochOrder: 1, retained: true, arrivedAt: clock.wallMs() },
+      {
+        state: stateOf({ seq: 5, ports: portsOf('free'), clock: 'set', at: Date.parse(at) }),
+        epochOrder: 1,
+        retained: true,
+        arrivedAt: clock.wallMs(),
+      },
       null,
     );
     await clock.advance(1000);
