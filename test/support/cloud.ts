@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
@@ -33,13 +34,12 @@ export async function startTestCloud(options: CloudOptions = {}): Promise<TestCl
   const { dataDir = tempDir(), stations = [recordOf('a')], config = {}, ...io } = options;
   await registerStations(dataDir, stations);
   const { log, lines } = memoryLog();
-  let tokens = 0;
   const cloud = await startCloud(
     { ...loadCloudConfig(undefined, { data: dataDir, httpPort: 0, mqttPort: 0 }), ...config },
     {
       clock: systemClock as Clock,
       random: Math.random,
-      newToken: () => `token${++tokens}`,
+      newToken: () => randomBytes(12).toString('base64url'),
       log,
       openStore: openSqliteStore,
       openSession: openMqttSession,

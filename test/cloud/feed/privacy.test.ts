@@ -76,7 +76,7 @@ const machineEvents = (nowMs: number): StationEvent[] => [
 async function startWorld(clock: FakeClock): Promise<World> {
   const seats = { a: 1, b: 2 };
   const records = Object.entries(seats).map(([id, capacity]) => recordOf(id, { capacity }));
-  const { http, mqttPort } = await startTestCloud({ clock, stations: records });
+  const { http, mqttPort } = await startTestCloud({ clock, stations: records, newToken: () => 'same' });
   const stations = await Promise.all(Object.keys(seats).map((id) => connectStation({ port: mqttPort, id })));
   const now = clock.wallMs();
   for (const station of stations) {
