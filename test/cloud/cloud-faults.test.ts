@@ -73,6 +73,15 @@ test('a disk that was full for the live states alone is healthy once they are sa
   expect(await store.live()).toHaveLength(1);
 });
 
+test('an alarm that found no room is no trouble of the lane: what is committed is healthy', async () => {
+  const cloud = await startTestCloud({ openStore: failingStore({ raiseAlarm: 'full' }) });
+  const station = await connectStation({ port: cloud.mqttPort, id: 'a' });
+  await station.hello({ acked: 7 });
+  await waitFor('the alarm', async () => cloud.lines.some(({ msg }) => msg === 'no room for a note'));
+  expect(await station.events([said.door(Date.now(), true)])).toMatchObject({ upTo: 1 });
+  expect(await healthOf(cloud)).toEqual(healthy);
+});
+
 test.each(['commit', 'saveLive', 'stations', 'changeMark', 'openCommands'] as const)(
   'an I/O error in %s ends the trust in the store: the cloud says so and acknowledges nothing more',
   async (method) => {

@@ -41,9 +41,9 @@ export class MqttStation {
     await this.say('state', stateOf({ seq: this.#seq, ...more }));
   }
 
-  async hello(): Promise<Told> {
+  async hello({ acked = 0 } = {}): Promise<Told> {
     const nonce = `hello${++this.#nonces}`;
-    const epochs = [{ id: epochA, oldest: 1, last: this.#seq, acked: 0 }];
+    const epochs = [{ id: epochA, oldest: 1, last: Math.max(this.#seq, acked), acked }];
     await this.say('hello', { nonce, instance: 'f'.repeat(32), agent: '0.1.0', configHash: 'c', epochs });
     const welcome = await this.answer('welcome', (body) => body.nonce === nonce);
     this.#session = welcome.session ?? '';
