@@ -66,7 +66,7 @@ export class Stream {
     response.write(`retry: ${retryMs}\n\n${eventText('hello', id, hello)}`);
     if (resumed === 'fresh') return;
     if (resumed === null) response.write(this.#reset('unknown event id'));
-    else if (resumed.stations.length > 0) response.write(this.#patch(resumed, resumed.stations));
+    else if (resumed.stations.length > 0) response.write(this.#catchUp(resumed));
   }
 
   stop(): void {
@@ -116,6 +116,12 @@ export class Stream {
     const last = parseEventId(lastEventId);
     const isOurs = last !== null && last.epoch === this.#board.epoch && last.seq <= this.#board.seq;
     return isOurs ? this.#board.since(region, last.seq) : null;
+  }
+
+  /** More than a client may leave unread would have it dropped, and come back for the same, for ever. */
+  #catchUp(missed: Patch): Buffer {
+    const patch = Buffer.from(this.#patch(missed, missed.stations));
+    return patch.length <= this.#config.maxUnreadBytes ? patch : Buffer.from(this.#reset('too much was missed'));
   }
 
   #patch({ seq, evaluatedAt }: Patch, stations: readonly PublicStatus[]): string {

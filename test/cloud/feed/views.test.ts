@@ -1,7 +1,41 @@
 import { expect, test } from 'vitest';
 import { startFeed } from '../../support/feed.ts';
-import { askJson } from '../../support/http.ts';
+import { ask, askJson } from '../../support/http.ts';
 import { portsOf, recordOf } from '../../support/station-words.ts';
+
+test('/ is the page, and asked for again every time', async () => {
+  const { http } = await startFeed();
+  const { status, headers, text } = await ask(http, '/');
+  expect({ status, type: headers['content-type'], cache: headers['cache-control'] }).toEqual({
+    status: 200,
+    type: 'text/html; charset=utf-8',
+    cache: 'no-cache',
+  });
+  expect(text).toMatch(/^<!doctype html>\n<html lang="zh-CN">/);
+});
+
+test('asyncapi.json is the document of the messages', async () => {
+  const { http } = await startFeed();
+  const { headers, text } = await ask(http, '/asyncapi.json');
+  expect(headers).toMatchObject({
+    'content-type': 'application/json; charset=utf-8',
+    'cache-control': 'public, max-age=3600',
+  });
+  const { asyncapi, channels } = JSON.parse(text);
+  expect(asyncapi).toMatch(/^3\./);
+  expect(Object.keys(channels).sort()).toEqual([
+    'ack',
+    'commands',
+    'config',
+    'events',
+    'hello',
+    'presence',
+    'replies',
+    'reset',
+    'state',
+    'welcome',
+  ]);
+});
 
 test('feed.json says where everything is', async () => {
   const { http } = await startFeed();
