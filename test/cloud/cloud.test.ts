@@ -1,4 +1,5 @@
 import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
 import { expect, test } from 'vitest';
 import { openSqliteStore } from '../../cloud/store/sqlite-store.ts';
 import { ConfigError } from '../../protocol/host/config-error.ts';
@@ -56,9 +57,12 @@ test('a stopped cloud leaves no timer, no port and no follower behind', async ()
 });
 
 test('what was taken before the stop is committed, and the live state saved', async () => {
-  const cloud = await startTestCloud();
+  // What arrives waits for its group until the stop is well under way.
+  const wait = { ms: 0 };
+  const cloud = await startTestCloud({ turn: () => setTimeout(wait.ms) });
   const station = await connectStation({ port: cloud.mqttPort, id: 'a' });
   const { session } = await station.hello();
+  wait.ms = 500;
   const batch = (first: number) => ({
     session,
     epoch: 'a'.repeat(32),
