@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import type { FastifyInstance } from 'fastify';
 import { encode } from '../protocol/codec.ts';
 import { CauseLog } from '../protocol/host/cause-log.ts';
 import { type Cancel, type Clock, every } from '../protocol/host/clock.ts';
@@ -11,7 +10,7 @@ import { ExternalBroker } from './broker/external.ts';
 import type { CloudBroker, TakeUplink } from './broker/uplink.ts';
 import type { CloudConfig } from './config.ts';
 import { nation } from './core/regions.ts';
-import { startHttp } from './feed/http.ts';
+import type { HttpServer, StartHttp } from './feed/http.ts';
 import { createMetrics } from './feed/metrics.ts';
 import { StatusBoard } from './feed/status-board.ts';
 import { Stream } from './feed/stream.ts';
@@ -27,15 +26,13 @@ export type CloudIo = {
   log: Logger;
   openStore: (path: string) => Store;
   openSession: OpenSession;
+  startHttp: StartHttp;
   /** Resolves after the input that is ready now was taken. */
   turn: () => Promise<void>;
 };
 
 /** Who writes to the store: the durable lane, and what goes beside it. */
 type Writer = 'lane' | 'live' | 'register' | 'commands';
-
-const watchMs = 1000;
-const commandsMs = 5000;
 
 /**
  * Starts the whole cloud: store, ingest, broker, feed.
@@ -68,7 +65,7 @@ export class Cloud implements AsyncDisposable {
   readonly #refusals: CauseLog;
   #broker: CloudBroker | null = null;
   #embedded: EmbeddedBroker | null = null;
-  #http: FastifyInstance | null = null;
+  #http: HttpServer | null = null;
   #timers: Cancel[] = [];
   #removed = new Set<string>();
   /** Writers that found no room, and no room since. */
@@ -107,8 +104,7 @@ export class Cloud implements AsyncDisposable {
   }
 
   get httpPort(): number {
-    const address = this.#http?.server.address();
-    return typeof address === 'object' && address ? address.port : this.#config.http.port;
+    return this.#http?.port ?? this.#config.http.port;
   }
 
   /** Null where an external broker is used. */
@@ -122,6 +118,7 @@ export class Cloud implements AsyncDisposable {
     await this.#live.load(this.#store);
     await this.#loadRegister();
     await this.#startBroker();
+    const { watchS, commandsS } = this.#config;
     const { licence } = this.#config.feed;
     const metrics = createMetrics({
       ingest: this.#ingest,
@@ -131,7 +128,7 @@ export class Cloud implements AsyncDisposable {
       stream: this.#stream,
       refusals: this.#refusals,
     });
-    this.#http = await startHttp(
+    this.#http = await this.#io.startHttp(
       { ...this.#config.http, licence },
       {
         clock,
@@ -146,8 +143,8 @@ export class Cloud implements AsyncDisposable {
     );
     this.#timers = [
       every(clock, this.#config.ingest.saveLiveS * 1000, () => this.#aside('live', this.#live.save(this.#store))),
-      every(clock, watchMs, () => this.#aside('register', this.#watch())),
-      every(clock, commandsMs, () => this.#aside('commands', this.#sendCommands())),
+      every(clock, watchS * 1000, () => this.#aside('register', this.#watch())),
+      every(clock, commandsS * 1000, () => this.#aside('commands', this.#sendCommands())),
     ];
     log.info(
       {

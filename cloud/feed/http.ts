@@ -53,12 +53,16 @@ const streamQuery = z.object({
   last_event_id: z.string().max(64).optional(),
 });
 
+export type HttpServer = { readonly port: number; close: () => Promise<void> };
+
 /**
  * Starts the public feed.
  *
  * @throws ConfigError where the port is taken
  */
-export async function startHttp(config: HttpConfig, io: HttpIo): Promise<FastifyInstance> {
+export type StartHttp = (config: HttpConfig, io: HttpIo) => Promise<HttpServer>;
+
+export const startHttp: StartHttp = async (config, io) => {
   const app = Fastify({
     logger: false,
     forceCloseConnections: true,
@@ -81,8 +85,10 @@ export async function startHttp(config: HttpConfig, io: HttpIo): Promise<Fastify
   streamRoute(app, io);
   operationRoutes(app, io);
   await listen(app, config);
-  return app;
-}
+  const address = app.server.address();
+  const port = typeof address === 'object' && address ? address.port : config.port;
+  return { port, close: () => app.close() };
+};
 
 function feedRoutes(app: FastifyInstance, { licence }: HttpConfig, { board }: HttpIo): void {
   const bodies = new RegionBodies(board);

@@ -81,12 +81,12 @@ type LiveRow = {
 /**
  * Opens the store's file, or makes it.
  *
+ * @param openFile the disk under it
  * @throws StoreError where it cannot be opened, is corrupt, or newer than this program
  */
-export function openSqliteStore(path: string): Store {
+export function openSqliteStore(path: string, openFile: (path: string) => Database.Database = openDatabase): Store {
   try {
-    mkdirSync(dirname(path), { recursive: true });
-    const db = makeDurable(new Database(path), durability);
+    const db = makeDurable(openFile(path), durability);
     migrate(db);
     return new SqliteStore(db);
   } catch (error) {
@@ -94,6 +94,11 @@ export function openSqliteStore(path: string): Store {
       ? error
       : new StoreError(`${path}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }
+}
+
+function openDatabase(path: string): Database.Database {
+  mkdirSync(dirname(path), { recursive: true });
+  return new Database(path);
 }
 
 class SqliteStore implements Store {

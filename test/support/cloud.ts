@@ -6,6 +6,7 @@ import { hashPassword } from '../../cloud/broker/credentials.ts';
 import { type Cloud, type CloudIo, startCloud } from '../../cloud/cloud.ts';
 import { type CloudConfig, loadCloudConfig } from '../../cloud/config.ts';
 import type { StationRecord } from '../../cloud/core/station.ts';
+import { startHttp } from '../../cloud/feed/http.ts';
 import { openSqliteStore } from '../../cloud/store/sqlite-store.ts';
 import { type Clock, systemClock } from '../../protocol/host/clock.ts';
 import { openMqttSession } from '../../protocol/host/mqtt-session.ts';
@@ -43,6 +44,7 @@ export async function startTestCloud(options: CloudOptions = {}): Promise<TestCl
       log,
       openStore: openSqliteStore,
       openSession: openMqttSession,
+      startHttp,
       turn: () => setImmediate(),
       ...io,
     },

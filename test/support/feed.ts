@@ -57,18 +57,16 @@ export async function startFeed(options: FeedOptions = {}): Promise<TestFeed> {
   );
   const kept = new Map<string, number>();
   const { log, lines } = memoryLog();
-  const app = await startHttp(
+  const server = await startHttp(
     { host: '127.0.0.1', port: 0, licence: 'CC0-1.0' },
     { clock, log, store, board, live, stream, metrics: new Registry(), health: () => ({ ok: true, problems: [] }) },
   );
   onTestFinished(async () => {
     stream.stop();
-    await app.close();
+    await server.close();
     board.stop();
     await store.close();
   });
-  const address = app.server.address();
-  const port = typeof address === 'object' && address ? address.port : 0;
   const say: TestFeed['say'] = (station, state) =>
     void live.takeState(
       station,
@@ -78,7 +76,7 @@ export async function startFeed(options: FeedOptions = {}): Promise<TestFeed> {
   // The register's first step is told, as in a cloud that has run for a while.
   await clock.advance(1000);
   return {
-    http: `http://127.0.0.1:${port}`,
+    http: `http://127.0.0.1:${server.port}`,
     clock,
     live,
     board,

@@ -127,10 +127,12 @@ test(
     await rowIs(page, 'a驿站', ['状态未知 unknown', '离线 offline', was('1'), was('1'), was('3\\+'), '?', time]);
     expect(await line(page)).toMatch(/数据截至 6\d\d 秒前/);
 
-    const second = await startTestCloud({ dataDir, config: { http }, stations: [] });
+    const second = await startTestCloud({ dataDir, config: { http }, stations: [recordOf('b')] });
     const station = await liveStation(second);
     await rowIs(page, 'a驿站', shown);
-    await waitFor('the line', async () => (await line(page)) === '1 个驿站，1 个实时 · 1 stations, 1 live');
+    // Nobody will tell of it again: it came while the page heard nothing.
+    await rowIs(page, 'b驿站', ['状态未知 unknown', '—', '—', '—', '—', '—', '—']);
+    await waitFor('the line', async () => (await line(page)) === '2 个驿站，1 个实时 · 2 stations, 1 live');
     await station.state({ seq: 1, ports: portsOf('free', 'free'), water: waterOf() });
     await rowIs(page, 'a驿站', ['开放 open', '实时 live', '2 / 2', ...shown.slice(3)]);
     expect(complaints.filter((text) => !text.includes('net::ERR_'))).toEqual([]);
