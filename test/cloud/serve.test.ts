@@ -6,7 +6,7 @@ import { cliAddStation, cloudCli } from '../support/cloud-cli.ts';
 import { askJson } from '../support/http.ts';
 import { freePort, startMosquitto } from '../support/mosquitto.ts';
 import { connectStation } from '../support/mqtt-station.ts';
-import { logged, runProgram, startCloudProgram, startProgram } from '../support/programs.ts';
+import { logged, startCloudProgram, startProgram } from '../support/programs.ts';
 import { follow, type StationStatus } from '../support/sse.ts';
 import { portsOf, said } from '../support/station-words.ts';
 import { tempDir } from '../support/temp-dir.ts';
@@ -56,11 +56,9 @@ test(
 test('a second cloud on the same data directory is refused, and the first goes on', patient, async () => {
   const dataDir = tempDir();
   const cloud = await startCloudProgram(dataDir);
-  const second = await runProgram('cloud', ['serve', '--data', dataDir, '--http-port', '0', '--mqtt-port', '0']);
-  expect({ code: second.code, stderr: second.stderr }).toEqual({
-    code: 78,
-    stderr: `${dataDir}: 1 problem\n  another cloud is using this directory`,
-  });
+  const second = await cloudCli('serve', '--data', dataDir, '--http-port', '0', '--mqtt-port', '0');
+  const stderr = [`${dataDir}: 1 problem\n  another cloud is using this directory`];
+  expect(second).toEqual({ code: 78, stdout: [], stderr });
   expect(await askJson(cloud.http, '/healthz')).toEqual({ ok: true, problems: [] });
   expect(await cloud.kill('SIGINT')).toBe(0);
 });

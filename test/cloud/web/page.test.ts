@@ -1,6 +1,7 @@
 import { type Browser, chromium, type Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, onTestFinished, test } from 'vitest';
 import { registerStations, removeStation, startTestCloud, type TestCloud } from '../../support/cloud.ts';
+import { ask } from '../../support/http.ts';
 import { freePort } from '../../support/mosquitto.ts';
 import { connectStation, type MqttStation } from '../../support/mqtt-station.ts';
 import { portsOf, recordOf, waterOf } from '../../support/station-words.ts';
@@ -28,12 +29,16 @@ beforeAll(async () => {
 
 afterAll(() => shared.browser?.close());
 
+/** A zone in which it is about noon: no test turns its clock past midnight by chance. */
+const utcHour = new Date().getUTCHours();
+const timezoneId = `Etc/GMT${utcHour < 12 ? '' : '+'}${utcHour - 12}`;
+
 type Opened = { page: Page; complaints: string[] };
 
 /** The page as a person has it, with a clock that can be turned; what its console says is kept. */
 async function open(base: string, query = ''): Promise<Opened> {
   if (!shared.browser) throw new Error('no browser');
-  const context = await shared.browser.newContext({ timezoneId: 'Asia/Shanghai', locale: 'en-GB' });
+  const context = await shared.browser.newContext({ timezoneId, locale: 'en-GB' });
   onTestFinished(() => context.close());
   const page = await context.newPage();
   const complaints: string[] = [];
@@ -176,6 +181,8 @@ test('a region without stations says so, and shows the first one when it comes',
   const { page } = await open(cloud.http);
   await waitFor('the line', async () => (await line(page)) === '此地区暂无驿站 · no stations in this region yet');
   await registerStations(cloud.dataDir, [recordOf('a')]);
+  await waitFor('the register', async () => (await ask(cloud.http, '/v1/regions/100000/status.json')).status === 200);
+  await page.clock.fastForward(3000);
   await rowIs(page, 'a驿站', ['状态未知 unknown', '—', '—', '—', '—', '—', '—']);
 });
 
