@@ -45,7 +45,7 @@ export function parsePrometheus(text: string): Map<string, Metric> {
     }
   }
   for (const [of, { type, help }] of metrics) {
-    if (help === '') refuse(of, 'no help');
+    if (help.trim() === '') refuse(of, 'no help');
     if ((type === 'counter') !== of.endsWith('_total')) refuse(of, 'counters, and they alone, end in _total');
     if (/_(ms|milliseconds|minutes|kb|mb|kilobytes|percent)(_|$)/.test(of)) refuse(of, 'not in a base unit');
   }

@@ -117,6 +117,7 @@ test('counters only grow, whatever is sent twice and whoever goes', async () => 
 
 test('a removed station is not one that was never heard', async () => {
   const cloud = await startTestCloud({ stations: [recordOf('a'), recordOf('gone')] });
+  expect(ours(await scrape(cloud))).toMatchObject({ 'yizhan_store_records{what="stations"}': 2 });
   await removeStation(cloud.dataDir, 'gone');
   await waitFor('the removal', async () => ours(await scrape(cloud))['yizhan_stations{freshness="never"}'] === 1);
   expect(ours(await scrape(cloud))).toMatchObject({ 'yizhan_store_records{what="stations"}': 1 });
