@@ -31,6 +31,9 @@ export type CloudIo = {
   turn: () => Promise<void>;
 };
 
+/** Who writes to the store: the durable lane, and what goes beside it. */
+type Writer = 'lane' | 'live' | 'register' | 'commands';
+
 /**
  * Starts the whole cloud: store, ingest, broker, feed.
  *
@@ -65,7 +68,8 @@ export class Cloud implements AsyncDisposable {
   #http: HttpServer | null = null;
   #timers: Cancel[] = [];
   #removed = new Set<string>();
-  #storeFull = false;
+  /** Writers that found no room, and no room since. */
+  readonly #full = new Set<Writer>();
   #changeMark = 0;
 
   constructor(config: CloudConfig, io: CloudIo, store: Store) {
@@ -94,7 +98,7 @@ export class Cloud implements AsyncDisposable {
       live: this.#live,
       newToken,
       turn,
-      full: (isFull) => this.#setStoreFull(isFull),
+      full: (isFull) => this.#setFull('lane', isFull),
       failed: this.#fail,
     });
   }
@@ -128,6 +132,7 @@ export class Cloud implements AsyncDisposable {
       { ...this.#config.http, licence },
       {
         clock,
+        log: log.child({ component: 'feed' }),
         store: this.#store,
         board: this.#board,
         live: this.#live,
@@ -137,9 +142,9 @@ export class Cloud implements AsyncDisposable {
       },
     );
     this.#timers = [
-      every(clock, this.#config.ingest.saveLiveS * 1000, () => this.#aside(this.#live.save(this.#store))),
-      every(clock, watchS * 1000, () => this.#aside(this.#watch())),
-      every(clock, commandsS * 1000, () => this.#aside(this.#sendCommands())),
+      every(clock, this.#config.ingest.saveLiveS * 1000, () => this.#aside('live', this.#live.save(this.#store))),
+      every(clock, watchS * 1000, () => this.#aside('register', this.#watch())),
+      every(clock, commandsS * 1000, () => this.#aside('commands', this.#sendCommands())),
     ];
     log.info(
       {
@@ -222,27 +227,33 @@ export class Cloud implements AsyncDisposable {
 
   #health(): { ok: boolean; problems: string[] } {
     const problems = [
-      ...(this.#storeFull ? ['the disk is full: nothing is acknowledged, the stations keep their events'] : []),
+      ...(this.#full.size > 0 ? ['the disk is full: nothing is acknowledged, the stations keep their events'] : []),
       ...(this.#broker?.connected() ? [] : ['the broker is not connected']),
     ];
     return { ok: problems.length === 0, problems };
   }
 
-  #setStoreFull(isFull: boolean): void {
-    if (this.#storeFull === isFull) return;
-    this.#storeFull = isFull;
-    this.#io.log[isFull ? 'error' : 'info'](
-      { isFull },
-      isFull ? 'disk full: nothing is acknowledged' : 'disk has room again',
+  #setFull(writer: Writer, isFull: boolean): void {
+    const before = this.#full.size > 0;
+    if (isFull) this.#full.add(writer);
+    else this.#full.delete(writer);
+    const after = this.#full.size > 0;
+    if (before === after) return;
+    this.#io.log[after ? 'error' : 'info'](
+      { isFull: after },
+      after ? 'disk full: nothing is acknowledged' : 'disk has room again',
     );
   }
 
   /** Work beside the durable lane: a full disk postpones it, anything else ends the process. */
-  #aside(work: Promise<void>): void {
-    work.catch((error: unknown) => {
-      if (error instanceof StoreError && isDiskFull(error.cause)) this.#setStoreFull(true);
-      else this.#fail(error);
-    });
+  #aside(writer: Writer, work: Promise<void>): void {
+    work.then(
+      () => this.#setFull(writer, false),
+      (error: unknown) => {
+        if (error instanceof StoreError && isDiskFull(error.cause)) this.#setFull(writer, true);
+        else this.#fail(error);
+      },
+    );
   }
 
   #requireBroker(): CloudBroker {
