@@ -117,12 +117,13 @@ function report(result: JobResult): JobResult {
 }
 
 function checkedKinds(list: string): FaultKind[] {
-  return list.split(',').map((name) => {
-    const kind = faultKinds.find((known) => known === name.trim());
-    if (!kind)
-      program.error(`--kinds: expected some of ${faultKinds.join(', ')}, found ${JSON.stringify(name)}`, {
-        exitCode: 64,
-      });
-    return kind;
-  });
+  return list
+    .split(',')
+    .map(
+      (name) =>
+        faultKinds.find((kind) => kind === name.trim()) ??
+        program.error(`--kinds: expected some of ${faultKinds.join(', ')}, found ${JSON.stringify(name)}`, {
+          exitCode: 64,
+        }),
+    );
 }
