@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto';
 import { helloMaxEpochs } from '../protocol/messages.ts';
 import type { AgentConfig } from './config.ts';
-import type { ClockConfig } from './core/clock.ts';
-import type { StationConfig } from './core/station.ts';
+import type { StationConfig } from './core/station-core.ts';
 import type { LinkConfig } from './link/link.ts';
 import type { WriterConfig } from './outbox/writer.ts';
+import type { TrustedClockConfig } from './trusted-clock.ts';
 
 const dayMs = 86_400_000;
 
@@ -48,9 +48,9 @@ export function withoutMeasurements(settings: StationConfig): StationConfig {
   };
 }
 
-export function clockSettings(config: AgentConfig): ClockConfig {
-  const { maxUncertaintyMs, toleranceMs } = config.clock;
-  return { maxUncertaintyMs, toleranceMs, preferSystemMs: 300_000 };
+export function clockSettings(config: AgentConfig): TrustedClockConfig {
+  const { trust, maxUncertaintyMs, toleranceMs } = config.clock;
+  return { trust, maxUncertaintyMs, toleranceMs, preferSystemMs: 300_000 };
 }
 
 export function writerSettings({ outbox }: AgentConfig): WriterConfig {

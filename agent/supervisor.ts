@@ -1,9 +1,12 @@
 import { sleep } from '../protocol/host/clock.ts';
 import { StoreError } from '../protocol/host/sqlite.ts';
-import { type Agent, type AgentIo, openStationOutbox, type StartReason, startAgent } from './agent.ts';
+import type { Agent } from './agent.ts';
+import type { StartReason } from './agent-events.ts';
+import type { AgentIo } from './agent-io.ts';
 import type { AgentConfig } from './config.ts';
 import { noOutbox } from './outbox/no-outbox.ts';
 import type { StoredOutbox } from './outbox/open-outbox.ts';
+import { openStationOutbox, startAgent } from './start-agent.ts';
 
 /** Without storage a new attempt is made this often. */
 const retryStorageMs = 30_000;

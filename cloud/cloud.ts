@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import type { FastifyInstance } from 'fastify';
 import { encode } from '../protocol/codec.ts';
 import { CauseLog } from '../protocol/host/cause-log.ts';
 import { type Cancel, type Clock, every } from '../protocol/host/clock.ts';
@@ -11,7 +10,7 @@ import { ExternalBroker } from './broker/external.ts';
 import type { CloudBroker, TakeUplink } from './broker/uplink.ts';
 import type { CloudConfig } from './config.ts';
 import { nation } from './core/regions.ts';
-import { startHttp } from './feed/http.ts';
+import type { HttpServer, StartHttp } from './feed/http.ts';
 import { createMetrics } from './feed/metrics.ts';
 import { StatusBoard } from './feed/status-board.ts';
 import { Stream } from './feed/stream.ts';
@@ -27,12 +26,13 @@ export type CloudIo = {
   log: Logger;
   openStore: (path: string) => Store;
   openSession: OpenSession;
+  startHttp: StartHttp;
   /** Resolves after the input that is ready now was taken. */
   turn: () => Promise<void>;
 };
 
-const watchMs = 1000;
-const commandsMs = 5000;
+/** Who writes to the store: the durable lane, and what goes beside it. */
+type Writer = 'lane' | 'live' | 'register' | 'commands';
 
 /**
  * Starts the whole cloud: store, ingest, broker, feed.
@@ -65,10 +65,11 @@ export class Cloud implements AsyncDisposable {
   readonly #refusals: CauseLog;
   #broker: CloudBroker | null = null;
   #embedded: EmbeddedBroker | null = null;
-  #http: FastifyInstance | null = null;
+  #http: HttpServer | null = null;
   #timers: Cancel[] = [];
   #removed = new Set<string>();
-  #storeFull = false;
+  /** Writers that found no room, and no room since. */
+  readonly #full = new Set<Writer>();
   #changeMark = 0;
 
   constructor(config: CloudConfig, io: CloudIo, store: Store) {
@@ -97,14 +98,13 @@ export class Cloud implements AsyncDisposable {
       live: this.#live,
       newToken,
       turn,
-      full: (isFull) => this.#setStoreFull(isFull),
+      full: (isFull) => this.#setFull('lane', isFull),
       failed: this.#fail,
     });
   }
 
   get httpPort(): number {
-    const address = this.#http?.server.address();
-    return typeof address === 'object' && address ? address.port : this.#config.http.port;
+    return this.#http?.port ?? this.#config.http.port;
   }
 
   /** Null where an external broker is used. */
@@ -118,6 +118,7 @@ export class Cloud implements AsyncDisposable {
     await this.#live.load(this.#store);
     await this.#loadRegister();
     await this.#startBroker();
+    const { watchS, commandsS } = this.#config;
     const { licence } = this.#config.feed;
     const metrics = createMetrics({
       ingest: this.#ingest,
@@ -127,10 +128,11 @@ export class Cloud implements AsyncDisposable {
       stream: this.#stream,
       refusals: this.#refusals,
     });
-    this.#http = await startHttp(
+    this.#http = await this.#io.startHttp(
       { ...this.#config.http, licence },
       {
         clock,
+        log: log.child({ component: 'feed' }),
         store: this.#store,
         board: this.#board,
         live: this.#live,
@@ -140,9 +142,9 @@ export class Cloud implements AsyncDisposable {
       },
     );
     this.#timers = [
-      every(clock, this.#config.ingest.saveLiveS * 1000, () => this.#aside(this.#live.save(this.#store))),
-      every(clock, watchMs, () => this.#aside(this.#watch())),
-      every(clock, commandsMs, () => this.#aside(this.#sendCommands())),
+      every(clock, this.#config.ingest.saveLiveS * 1000, () => this.#aside('live', this.#live.save(this.#store))),
+      every(clock, watchS * 1000, () => this.#aside('register', this.#watch())),
+      every(clock, commandsS * 1000, () => this.#aside('commands', this.#sendCommands())),
     ];
     log.info(
       {
@@ -225,27 +227,33 @@ export class Cloud implements AsyncDisposable {
 
   #health(): { ok: boolean; problems: string[] } {
     const problems = [
-      ...(this.#storeFull ? ['the disk is full: nothing is acknowledged, the stations keep their events'] : []),
+      ...(this.#full.size > 0 ? ['the disk is full: nothing is acknowledged, the stations keep their events'] : []),
       ...(this.#broker?.connected() ? [] : ['the broker is not connected']),
     ];
     return { ok: problems.length === 0, problems };
   }
 
-  #setStoreFull(isFull: boolean): void {
-    if (this.#storeFull === isFull) return;
-    this.#storeFull = isFull;
-    this.#io.log[isFull ? 'error' : 'info'](
-      { isFull },
-      isFull ? 'disk full: nothing is acknowledged' : 'disk has room again',
+  #setFull(writer: Writer, isFull: boolean): void {
+    const before = this.#full.size > 0;
+    if (isFull) this.#full.add(writer);
+    else this.#full.delete(writer);
+    const after = this.#full.size > 0;
+    if (before === after) return;
+    this.#io.log[after ? 'error' : 'info'](
+      { isFull: after },
+      after ? 'disk full: nothing is acknowledged' : 'disk has room again',
     );
   }
 
   /** Work beside the durable lane: a full disk postpones it, anything else ends the process. */
-  #aside(work: Promise<void>): void {
-    work.catch((error: unknown) => {
-      if (error instanceof StoreError && isDiskFull(error.cause)) this.#setStoreFull(true);
-      else this.#fail(error);
-    });
+  #aside(writer: Writer, work: Promise<void>): void {
+    work.then(
+      () => this.#setFull(writer, false),
+      (error: unknown) => {
+        if (error instanceof StoreError && isDiskFull(error.cause)) this.#setFull(writer, true);
+        else this.#fail(error);
+      },
+    );
   }
 
   #requireBroker(): CloudBroker {

@@ -72,6 +72,10 @@ export const cloudConfigSchema = z.strictObject({
       beatS: z.number().positive().default(15),
     })
     .prefault({}),
+  /** Another process may have changed the register: it is looked at this often, s. */
+  watchS: z.number().positive().default(1),
+  /** A command is sent again this often until it is answered or expires, s. */
+  commandsS: z.number().positive().default(5),
   timeZone: timeZoneSchema.default('Asia/Shanghai'),
   logLevel: logLevelSchema.default('info'),
 });

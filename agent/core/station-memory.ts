@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { peopleBasisSchema } from '../../protocol/events.ts';
-import type { StationMemory } from './station.ts';
+import type { StationMemory } from './station-core.ts';
 
 const momentSchema = z.object({ monoMs: z.number(), wallMs: z.number().nullable() });
 const counterSchema = z.object({

@@ -24,6 +24,7 @@ export async function runCommand(
   if (expires <= wallMs) return refuse(`expired ${Math.ceil((wallMs - expires) / 1000)} s ago`);
   const handler = Object.hasOwn(handlers, name) ? handlers[name] : undefined;
   if (!handler) return refuse(`unknown command ${name}: expected ${Object.keys(handlers).join(', ')}`);
+  if (!outbox.durable) return refuse('no storage: whether it ran before cannot be told');
   const known = await outbox.beginCommand(id, expires);
   if (known.kind === 'answered') return { reply: { ...JSON.parse(known.reply), id }, ran: false };
   if (known.kind === 'interrupted')

@@ -1,26 +1,15 @@
-import { decode, encode, encodeBatch } from '../../protocol/codec.ts';
-import { type Cancel, type Clock, sleep } from '../../protocol/host/clock.ts';
+import { decode, encode } from '../../protocol/codec.ts';
+import { type Clock, sleep } from '../../protocol/host/clock.ts';
 import type { Logger } from '../../protocol/host/log.ts';
 import type { MessageSession, OpenSession, Outgoing, Received } from '../../protocol/host/session.ts';
-import { batchMaxBytes, batchMaxEvents, type Command, type Messages } from '../../protocol/messages.ts';
+import type { Command, Messages } from '../../protocol/messages.ts';
 import type { StationState } from '../../protocol/state.ts';
 import { downChannels, parseTopic, retainedChannels, topicOf, type UpChannel } from '../../protocol/topics.ts';
 import { type BackoffConfig, backoffMs } from '../core/backoff.ts';
-import type { ClockSample } from '../core/clock.ts';
-import {
-  type DeliveryConfig,
-  type DeliveryEffect,
-  type DeliveryInput,
-  type DeliveryState,
-  nextTickMs,
-  startDelivery,
-  stepDelivery,
-} from '../core/delivery.ts';
-import { cover, forgetEpochs, purgeable, type Retention } from '../core/retention.ts';
-import type { Outbox } from '../outbox/outbox.ts';
+import { DurableLane, type DurableLaneConfig, type DurableLaneIo } from './durable-lane.ts';
 import { type StateLane, startStateLane } from './state-lane.ts';
 
-export type LinkConfig = DeliveryConfig & {
+export type LinkConfig = DurableLaneConfig & {
   station: string;
   url: string;
   username: string;
@@ -29,307 +18,210 @@ export type LinkConfig = DeliveryConfig & {
   keepaliveS: number;
   ca: string | undefined;
   reportIntervalMs: number;
-  keepAckedMs: number;
   backoff: BackoffConfig & { stableMs: number };
-  agentVersion: string;
-  configHash: string;
 };
 
-export type DeliveryNotice = Extract<DeliveryEffect, { type: 'alarm' }>;
-
-export type LinkIo = {
+export type LinkIo = Omit<DurableLaneIo, 'publish' | 'overrun'> & {
   clock: Clock;
-  random: () => number;
-  newToken: () => string;
   openSession: OpenSession;
-  outbox: Outbox;
   log: Logger;
   /** The whole live state, with the nonce of the connection that carries it. */
   state: (nonce: string, beat: boolean) => StationState;
-  /** The cloud's time; resolves with whether the clock is trusted now, once that is durable. */
-  clockSample: (sample: ClockSample) => Promise<boolean>;
   command: (command: Command) => Promise<Omit<Messages['replies'], 'v'>>;
-  alarm: (notice: DeliveryNotice) => void;
-  /** The outbox failed under the link. */
-  failed: (error: unknown) => void;
 };
 
 const connectTimeoutMs = 20_000;
 /** A network that takes nothing gets no more states on top of this. */
 const maxQueuedBytes = 512 * 1024;
-/** A broker that floods a station is left. */
-const maxWork = 10_000;
 const closeTimeoutMs = 1500;
+const drainLookMs = 20;
+const maxWaitingCommands = 16;
 
-type Work = DeliveryInput | { type: 'message'; message: Received; atMs: number };
-
-/** Keeps the station connected: the live lane first, the durable lane behind it (README §3). */
+/** Keeps the station connected, and both lanes on the connection: what is true now, and what was. */
 export class Link {
   readonly #config: LinkConfig;
   readonly #io: LinkIo;
   readonly #stopping = new AbortController();
-  readonly #lane: StateLane;
+  readonly #live: StateLane;
+  readonly #durable: DurableLane;
   readonly #running: Promise<void>;
-  readonly #work: Work[] = [];
-  #working = false;
-  #delivery: DeliveryState;
-  #retention: Retention = {};
-  #live: { session: MessageSession; nonce: string } | null = null;
-  /** For the next repeated hello; random bytes are too dear to be drawn for every input. */
-  #freshNonce: string;
-  #cancelTick: Cancel = () => {};
-  #helloAtMs = 0;
-  /** When the oldest batch in flight left, or an older time: an ack's clock is no older than it. */
-  #sentAtMs = 0;
+  #connection: { session: MessageSession; nonce: string } | null = null;
+  /** Commands run one after the other, beside the lanes. */
+  #commands: Promise<void> = Promise.resolve();
+  #waitingCommands = 0;
 
   constructor(config: LinkConfig, io: LinkIo) {
     this.#config = config;
     this.#io = io;
-    this.#freshNonce = io.newToken();
-    this.#delivery = startDelivery(config, io.clock.monotonicMs());
-    this.#lane = startStateLane(io.clock, config.reportIntervalMs, (beat) => this.#sendState(beat));
-    this.#running = this.#connectForever();
+    this.#durable = new DurableLane(config, {
+      ...io,
+      publish: (channel, payload) => this.#publish(channel, payload),
+      overrun: () => this.#connection?.session.abort(),
+    });
+    this.#live = startStateLane(io.clock, config.reportIntervalMs, (beat) => this.#sendState(beat));
+    this.#running = this.#stayConnected();
   }
 
   appended(epoch: string, last: number): void {
-    this.#enqueue({ type: 'appended', epoch, last });
+    this.#durable.step({ type: 'appended', epoch, last });
   }
 
   stateChanged(): void {
-    this.#lane.changed();
+    this.#live.changed();
   }
 
   clockTrusted(set: boolean): void {
-    this.#enqueue({ type: 'clock', set });
+    this.#durable.step({ type: 'clock', set });
   }
 
   /** Asks the cloud where every kept epoch stands; what is covered for long enough is purged. */
   helloAgain(): void {
-    this.#enqueue({ type: 'hello-again' });
+    this.#durable.step({ type: 'hello-again' });
   }
 
   /** Resolves with true once all is acknowledged, with false when the time or the connection is over. */
   async drain(timeoutMs: number): Promise<boolean> {
-    const endMs = this.#io.clock.monotonicMs() + timeoutMs;
-    // The delivery knows no epoch before the first connection: the outbox alone tells.
-    const drained = (): boolean => this.#io.outbox.positions().every(({ acked, last }) => acked >= last);
-    while (!drained() && this.#live && this.#io.clock.monotonicMs() < endMs) await sleep(this.#io.clock, 20);
-    return drained();
+    const { clock } = this.#io;
+    const endMs = clock.monotonicMs() + timeoutMs;
+    while (this.#connection && clock.monotonicMs() < endMs) {
+      if (this.#durable.drained) return true;
+      await sleep(clock, drainLookMs);
+    }
+    return false;
   }
 
   /** Says goodbye, lets what was sent leave, and disconnects. */
   async close(): Promise<void> {
     this.#stopping.abort();
-    this.#lane.stop();
-    this.#cancelTick();
-    const live = this.#live;
-    if (live) {
-      this.#publish('presence', { online: false, nonce: live.nonce });
-      const late = sleep(this.#io.clock, closeTimeoutMs).then(() => live.session.abort());
-      await Promise.race([live.session.close(), late]);
+    this.#live.stop();
+    this.#durable.stop();
+    const connection = this.#connection;
+    if (connection) {
+      this.#publish('presence', encode('presence', { online: false, nonce: connection.nonce }));
+      const late = sleep(this.#io.clock, closeTimeoutMs).then(() => connection.session.abort());
+      await Promise.race([connection.session.close(), late]);
     }
     await this.#running;
   }
 
-  async #connectForever(): Promise<void> {
+  async #stayConnected(): Promise<void> {
     const { clock, random, log } = this.#io;
     const { backoff } = this.#config;
+    const { signal } = this.#stopping;
     let attempt = 0;
-    while (!this.#stopping.signal.aborted) {
+    while (!signal.aborted) {
       const startMs = clock.monotonicMs();
       const reason = await this.#connectOnce().catch((error: unknown) =>
         error instanceof Error ? error.message : String(error),
       );
-      if (this.#stopping.signal.aborted) return;
+      if (signal.aborted) return;
       // Two boards with one identity take the session from each other: short ones keep backing off.
-      attempt = clock.monotonicMs() - startMs >= backoff.stableMs ? 0 : attempt + 1;
+      if (clock.monotonicMs() - startMs >= backoff.stableMs) attempt = 0;
       const retryMs = backoffMs(attempt, random(), backoff);
+      attempt += 1;
       log.warn({ reason, retryMs }, 'link is down');
-      await sleep(clock, retryMs, this.#stopping.signal);
+      await sleep(clock, retryMs, signal);
     }
   }
 
   async #connectOnce(): Promise<string> {
-    const { io, config } = { io: this.#io, config: this.#config };
-    const nonce = io.newToken();
-    const session = await io.openSession({
-      url: config.url,
-      clientId: `${config.station}-${io.outbox.instance.slice(0, 8)}`,
-      username: config.username,
-      password: config.password,
-      mqttVersion: config.mqttVersion,
-      keepaliveS: config.keepaliveS,
+    const { station, url, username, password, mqttVersion, keepaliveS, ca } = this.#config;
+    const { clock, newToken, openSession, outbox, log } = this.#io;
+    const nonce = newToken();
+    const opening = openSession({
+      url,
+      clientId: `${station}-${outbox.instance.slice(0, 8)}`,
+      username,
+      password,
+      mqttVersion,
+      keepaliveS,
       connectTimeoutMs,
-      ca: config.ca,
+      ca,
       will: this.#outgoing('presence', encode('presence', { online: false, nonce })),
-      subscriptions: downChannels.map((channel) => topicOf(config.station, channel)),
-      onMessage: (message) => this.#enqueue({ type: 'message', message, atMs: io.clock.monotonicMs() }),
+      subscriptions: downChannels.map((channel) => topicOf(station, channel)),
+      onMessage: (message) => this.#receive(message, clock.monotonicMs()),
     });
-    if (this.#stopping.signal.aborted) {
-      session.abort();
-      return 'stopped';
-    }
-    this.#live = { session, nonce };
-    io.log.info({ url: config.url }, 'link is up');
-    this.#publish('presence', { online: true, nonce });
-    this.#enqueue({ type: 'connected', epochs: io.outbox.positions() });
-    this.#lane.connected();
+    const session = await unlessAborted(opening, this.#stopping.signal);
+    if (!session) return 'stopped';
+    this.#connection = { session, nonce };
+    log.info({ url }, 'link is up');
+    this.#publish('presence', encode('presence', { online: true, nonce }));
+    this.#durable.connected(nonce);
+    this.#live.connected();
     const reason = await session.closed;
-    this.#live = null;
-    this.#enqueue({ type: 'disconnected' });
+    this.#connection = null;
+    this.#durable.step({ type: 'disconnected' });
     return reason;
   }
 
-  /** One piece of work at a time: what an effect awaits is done before the next input is taken. */
-  #enqueue(item: Work): void {
-    if (this.#work.length >= maxWork) return this.#live?.session.abort();
-    this.#work.push(item);
-    if (!this.#working) void this.#runWork();
-  }
-
-  async #runWork(): Promise<void> {
-    this.#working = true;
-    try {
-      for (let item = this.#work.shift(); item; item = this.#work.shift()) {
-        if (item.type === 'message') await this.#receive(item.message, item.atMs);
-        else await this.#step(item);
-      }
-    } catch (error) {
-      this.#io.failed(error);
-    } finally {
-      this.#working = false;
-    }
-  }
-
-  async #step(input: DeliveryInput): Promise<void> {
-    const { clock, random, newToken } = this.#io;
-    // The first hello of a connection carries the connection's nonce, a repeated one a fresh one.
-    const nonce = input.type === 'connected' && this.#live ? this.#live.nonce : this.#freshNonce;
-    const stepped = stepDelivery(
-      this.#delivery,
-      input,
-      { nowMs: clock.monotonicMs(), random: random(), nonce },
-      this.#config,
-    );
-    this.#delivery = stepped.state;
-    if (stepped.effects.some((effect) => effect.type === 'hello')) this.#freshNonce = newToken();
-    for (const effect of stepped.effects) await this.#execute(effect);
-    if (input.type === 'welcome') await this.#purge();
-    this.#cancelTick();
-    const tickMs = nextTickMs(this.#delivery, this.#config);
-    if (!Number.isFinite(tickMs) || this.#stopping.signal.aborted) return;
-    this.#cancelTick = clock.after(Math.max(1, tickMs - clock.monotonicMs()), () => this.#enqueue({ type: 'tick' }));
-  }
-
-  async #execute(effect: DeliveryEffect): Promise<void> {
-    const { outbox, clock } = this.#io;
-    switch (effect.type) {
-      case 'hello':
-        return this.#hello(effect);
-      case 'send':
-        return this.#sendBatch(effect);
-      case 'acked':
-        return outbox.acknowledge(effect.epoch, effect.upTo);
-      case 'covered':
-        this.#retention = cover(this.#retention, effect.epoch, effect.upTo, clock.monotonicMs());
-        return;
-      case 'open-epoch':
-        return this.#enqueue({ type: 'epoch-opened', id: await outbox.openEpoch() });
-      case 'alarm':
-        return this.#io.alarm(effect);
-    }
-  }
-
-  #hello({ nonce, epochs }: Extract<DeliveryEffect, { type: 'hello' }>): void {
-    this.#helloAtMs = this.#io.clock.monotonicMs();
-    const { agentVersion, configHash } = this.#config;
-    this.#publish('hello', { nonce, instance: this.#io.outbox.instance, agent: agentVersion, configHash, epochs });
-  }
-
-  async #sendBatch({ session, epoch, first }: Extract<DeliveryEffect, { type: 'send' }>): Promise<void> {
-    const batch = await this.#io.outbox.read(epoch, first, { maxEvents: batchMaxEvents, maxBytes: batchMaxBytes });
-    if (!batch || !this.#live) return this.#enqueue({ type: 'nothing-to-send' });
-    if (this.#delivery.inFlight.length === 0) this.#sentAtMs = this.#io.clock.monotonicMs();
-    this.#live.session.publish(this.#outgoing('events', encodeBatch({ session, epoch, first, events: batch.events })));
-    this.#enqueue({ type: 'sent', epoch, first, upTo: batch.upTo });
-  }
-
-  async #purge(): Promise<void> {
-    const due = purgeable(this.#retention, this.#io.clock.monotonicMs(), this.#config.keepAckedMs);
-    if (due.length === 0) return;
-    for (const { epoch, upTo } of due) await this.#io.outbox.purge(epoch, upTo);
-    const positions = this.#io.outbox.positions();
-    this.#retention = forgetEpochs(this.#retention, new Set(positions.map((position) => position.id)));
-    this.#enqueue({ type: 'purged', epochs: positions });
-  }
-
-  async #receive(message: Received, atMs: number): Promise<void> {
-    const address = parseTopic(message.topic);
+  #receive({ topic, payload }: Received, atMs: number): void {
+    const address = parseTopic(topic);
     if (address?.station !== this.#config.station) return;
     switch (address.channel) {
-      case 'welcome': {
-        const welcome = this.#heard('welcome', message);
-        if (!welcome) return;
-        await this.#sampleClock(welcome.now, this.#helloAtMs, atMs);
-        return this.#step({ type: 'welcome', welcome });
-      }
-      case 'ack': {
-        const ack = this.#heard('ack', message);
-        if (!ack) return;
-        await this.#sampleClock(ack.now, this.#sentAtMs, atMs);
-        return this.#step({ type: 'ack', session: ack.session, epoch: ack.epoch, upTo: ack.upTo });
-      }
-      case 'reset': {
-        const reset = this.#heard('reset', message);
-        return reset ? this.#step({ type: 'reset', session: reset.session }) : undefined;
-      }
-      case 'commands': {
-        const command = this.#heard('commands', message);
-        return command ? this.#publish('replies', await this.#io.command(command)) : undefined;
-      }
+      case 'welcome':
+        return this.#heard('welcome', topic, payload, (welcome) => this.#durable.welcome(welcome, atMs));
+      case 'ack':
+        return this.#heard('ack', topic, payload, (ack) => this.#durable.ack(ack, atMs));
+      case 'reset':
+        return this.#heard('reset', topic, payload, ({ session }) => this.#durable.step({ type: 'reset', session }));
+      case 'commands':
+        return this.#heard('commands', topic, payload, (command) => this.#obey(command));
       default:
-        this.#io.log.debug({ topic: message.topic }, 'message is not used by this version');
+        this.#io.log.debug({ topic }, 'message is not used by this version');
     }
   }
 
   #heard<C extends 'welcome' | 'ack' | 'reset' | 'commands'>(
     channel: C,
-    { topic, payload }: Received,
-  ): Messages[C] | null {
+    topic: string,
+    payload: Uint8Array,
+    take: (message: Messages[C]) => void,
+  ): void {
     const decoded = decode(channel, payload);
-    if (decoded.ok) return decoded.message;
+    if (decoded.ok) return take(decoded.message);
     this.#io.log.warn({ topic, cause: decoded.cause, detail: decoded.detail }, 'message from the cloud refused');
-    return null;
   }
 
-  /** The cloud looked at its clock somewhere between our asking and its answer. */
-  async #sampleClock(now: number, askedMs: number, heardMs: number): Promise<void> {
-    const halfMs = (heardMs - askedMs) / 2;
-    const trusted = await this.#io.clockSample({
-      source: 'cloud',
-      monoMs: heardMs,
-      wallMs: now + halfMs,
-      uncertaintyMs: halfMs,
-    });
-    if (trusted !== this.#delivery.clockSet) await this.#step({ type: 'clock', set: trusted });
+  /** The cloud sends a command until it is answered: one that finds no place comes again. */
+  #obey(command: Command): void {
+    if (this.#waitingCommands >= maxWaitingCommands) return;
+    this.#waitingCommands += 1;
+    const answer = async (): Promise<void> => {
+      if (!this.#stopping.signal.aborted) this.#publish('replies', encode('replies', await this.#io.command(command)));
+      this.#waitingCommands -= 1;
+    };
+    this.#commands = this.#commands.then(answer).catch(this.#io.failed);
   }
 
   #sendState(beat: boolean): boolean {
-    if (!this.#live || this.#live.session.queuedBytes() > maxQueuedBytes) return false;
+    const connection = this.#connection;
+    if (!connection || connection.session.queuedBytes() > maxQueuedBytes) return false;
     try {
-      this.#publish('state', this.#io.state(this.#live.nonce, beat));
+      return this.#publish('state', encode('state', this.#io.state(connection.nonce, beat)));
     } catch (error) {
       this.#io.failed(error);
       return false;
     }
-    return true;
   }
 
-  #publish<C extends UpChannel>(channel: C, message: Omit<Messages[C], 'v'>): void {
-    this.#live?.session.publish(this.#outgoing(channel, encode(channel, message)));
+  #publish(channel: UpChannel, payload: Buffer): boolean {
+    this.#connection?.session.publish(this.#outgoing(channel, payload));
+    return this.#connection !== null;
   }
 
   #outgoing(channel: UpChannel, payload: Buffer): Outgoing {
     return { topic: topicOf(this.#config.station, channel), payload, retain: retainedChannels.has(channel) };
   }
+}
+
+/** A broker that does not answer holds up no stop: what comes of it later is dropped. Null once `signal` aborts. */
+async function unlessAborted(opening: Promise<MessageSession>, signal: AbortSignal): Promise<MessageSession | null> {
+  const { promise, resolve } = Promise.withResolvers<null>();
+  const stop = (): void => resolve(null);
+  if (signal.aborted) stop();
+  else signal.addEventListener('abort', stop, { once: true });
+  const session = await Promise.race([promise, opening]).finally(() => signal.removeEventListener('abort', stop));
+  if (session && !signal.aborted) return session;
+  opening.then((late) => late.abort()).catch(() => {});
+  return null;
 }

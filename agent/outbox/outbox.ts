@@ -1,5 +1,5 @@
 import type { Anchor } from '../core/clock.ts';
-import type { EpochPosition } from '../core/delivery.ts';
+import type { EpochPosition } from '../core/delivery-state.ts';
 
 /** An event as the core says it, with the monotonic time at which it happened. */
 export type Entry = { bodyJson: string; transition: boolean; monoMs: number };

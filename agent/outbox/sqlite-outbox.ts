@@ -3,7 +3,7 @@ import { batchEnvelopeBytes } from '../../protocol/codec.ts';
 import { isDiskFull, StoreError, storeError } from '../../protocol/host/sqlite.ts';
 import { Statements } from '../../protocol/host/statements.ts';
 import type { Anchor } from '../core/clock.ts';
-import type { EpochPosition } from '../core/delivery.ts';
+import type { EpochPosition } from '../core/delivery-state.ts';
 import { composeBatch, type EventRow, type GapRow, rowTime } from './batch.ts';
 import { BootTimes } from './boot-times.ts';
 import { CommandLedger } from './command-ledger.ts';

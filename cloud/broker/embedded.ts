@@ -50,8 +50,10 @@ type PublishDone = (error?: Error) => void;
  * @throws ConfigError where the port is taken
  */
 export async function startEmbeddedBroker(config: EmbeddedConfig, io: EmbeddedIo): Promise<EmbeddedBroker> {
-  const broker = new EmbeddedBroker(config, io);
+  await using started = new AsyncDisposableStack();
+  const broker = started.use(new EmbeddedBroker(config, io));
   await broker.start();
+  started.move();
   return broker;
 }
 

@@ -20,6 +20,8 @@ export type ExternalIo = {
 };
 
 const retryMs = 2000;
+/** A stop waits for a connection that is being made: this has to be well within the time that it has. */
+const connectTimeoutMs = 5000;
 
 /**
  * The cloud as a client of a broker that others run (mosquitto, EMQX). That broker authenticates
@@ -85,7 +87,7 @@ export class ExternalBroker implements CloudBroker {
       ca,
       mqttVersion: '3.1.1',
       keepaliveS: 30,
-      connectTimeoutMs: 20_000,
+      connectTimeoutMs,
       subscriptions: upChannels.map((channel) => `stations/+/${channel}`),
       onMessage: (message) => this.#receive(message),
     });

@@ -264,7 +264,8 @@ export class Ingest {
   /** Beside the durable lane: a full disk costs the note, anything else the trust in the store. */
   #aside(work: Promise<unknown>): void {
     work.catch((error: unknown) => {
-      if (error instanceof StoreError && isDiskFull(error.cause)) this.#io.full(true);
+      if (error instanceof StoreError && isDiskFull(error.cause))
+        this.#io.log.warn({ err: error }, 'no room for a note');
       else this.#io.failed(error);
     });
   }

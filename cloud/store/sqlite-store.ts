@@ -37,7 +37,8 @@ const sql = {
              ON CONFLICT (station) DO UPDATE SET epoch_order = excluded.epoch_order, reported_ms = excluded.reported_ms, beat_ms = excluded.beat_ms,
                changed_ms = excluded.changed_ms, used_ms = excluded.used_ms, used_before_ms = excluded.used_before_ms, online = excluded.online,
                approved = excluded.approved, heard_ms = excluded.heard_ms, state = excluded.state`,
-  live: 'SELECT s.id AS station, l.* FROM live l JOIN station s ON s.n = l.station',
+  live: `SELECT s.id AS station, epoch_order, reported_ms, beat_ms, changed_ms, used_ms, used_before_ms, online, approved, heard_ms, state
+         FROM live l JOIN station s ON s.n = l.station`,
   rollups: `SELECT r.hour, visits, leaves, door_opens AS doorOpens, ml, mwh, presses, inside_ms AS insideMs, people_ms AS peopleMs,
                    inside_peak AS insidePeak, charging_ms AS chargingMs, port_ms AS portMs
             FROM rollup r JOIN station s ON s.n = r.station WHERE s.id = ? AND r.hour >= ? AND r.hour < ? ORDER BY r.hour`,
@@ -80,12 +81,12 @@ type LiveRow = {
 /**
  * Opens the store's file, or makes it.
  *
+ * @param openFile the disk under it
  * @throws StoreError where it cannot be opened, is corrupt, or newer than this program
  */
-export function openSqliteStore(path: string): Store {
+export function openSqliteStore(path: string, openFile: (path: string) => Database.Database = openDatabase): Store {
   try {
-    mkdirSync(dirname(path), { recursive: true });
-    const db = makeDurable(new Database(path), durability);
+    const db = makeDurable(openFile(path), durability);
     migrate(db);
     return new SqliteStore(db);
   } catch (error) {
@@ -93,6 +94,11 @@ export function openSqliteStore(path: string): Store {
       ? error
       : new StoreError(`${path}: ${error instanceof Error ? error.message : String(error)}`, { cause: error });
   }
+}
+
+function openDatabase(path: string): Database.Database {
+  mkdirSync(dirname(path), { recursive: true });
+  return new Database(path);
 }
 
 class SqliteStore implements Store {

@@ -1,7 +1,9 @@
+import { setImmediate } from 'node:timers/promises';
 import { onTestFinished } from 'vitest';
 import type { ClockSample } from '../../../agent/core/clock.ts';
 import { runCommand } from '../../../agent/link/commands.ts';
-import { type DeliveryNotice, Link, type LinkConfig } from '../../../agent/link/link.ts';
+import type { DeliveryNotice } from '../../../agent/link/durable-lane.ts';
+import { Link, type LinkConfig } from '../../../agent/link/link.ts';
 import type { Outbox } from '../../../agent/outbox/outbox.ts';
 import { openMqttSession } from '../../../protocol/host/mqtt-session.ts';
 import type { OpenSession } from '../../../protocol/host/session.ts';
@@ -40,7 +42,7 @@ export type LinkRig = {
   outbox: Outbox;
   clock: FakeClock;
   lines: LogLine[];
-  samples: ClockSample[];
+  samples: Omit<ClockSample, 'source'>[];
   alarms: DeliveryNotice[];
   failures: unknown[];
   /** Whether the clock is trusted; a sample of the cloud's time makes it so. */
@@ -71,7 +73,7 @@ export async function startLink(options: LinkOptions): Promise<LinkRig> {
     outbox,
     clock,
     lines,
-    samples: [] as ClockSample[],
+    samples: [] as Omit<ClockSample, 'source'>[],
     alarms: [] as DeliveryNotice[],
     failures: [] as unknown[],
     trusted: { now: !clockless },
@@ -85,12 +87,13 @@ export async function startLink(options: LinkOptions): Promise<LinkRig> {
       random,
       newToken: () => `token-${++tokens}`,
       openSession,
+      turn: () => setImmediate(),
       outbox,
       log,
       state: (nonce, beat) => liveState(outbox, nonce, beat),
       async clockSample(sample) {
         rig.samples.push(sample);
-        if (!rig.trusted.now) await outbox.anchor({ boot: 'boot-1', ...sample });
+        if (!rig.trusted.now) await outbox.anchor({ boot: 'boot-1', source: 'cloud', ...sample });
         rig.trusted.now = true;
         return true;
       },

@@ -53,7 +53,7 @@ export async function startWriter(
     outbox: wrap(outbox),
     ballastPath: ballast,
     memory: () => ({ ...memory }),
-    committed: (_epoch, last) => void told.committed.push(last),
+    committed: ({ last }) => void told.committed.push(last),
     trimmed: (trimmed) => void told.trimmed.push(trimmed),
     conditionChanged: (condition) => void told.conditions.push(condition),
     failed: (error) => void told.failures.push(error),
