@@ -98,8 +98,9 @@ export class Link {
     const connection = this.#connection;
     if (connection) {
       this.#publish('presence', encode('presence', { online: false, nonce: connection.nonce }));
-      const late = sleep(this.#io.clock, closeTimeoutMs).then(() => connection.session.abort());
-      await Promise.race([connection.session.close(), late]);
+      const cancelAbort = this.#io.clock.after(closeTimeoutMs, () => connection.session.abort());
+      await Promise.race([connection.session.close(), connection.session.closed]);
+      cancelAbort();
     }
     await this.#running;
   }
