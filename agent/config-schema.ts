@@ -1,5 +1,6 @@
 import cron from 'node-cron';
 import { z } from 'zod';
+import { sensorKind } from '../protocol/board-line.ts';
 import { logLevelSchema, mqttUrlSchema, timeZoneSchema } from '../protocol/host/config-fields.ts';
 import { sensorIdSchema, stationIdSchema } from '../protocol/ids.ts';
 import { parseTcpAddress } from './sensors/board/address.ts';
@@ -8,18 +9,25 @@ const seconds = z
   .number()
   .positive()
   .max(31 * 24 * 3600);
-const cronExpression = z
-  .string()
-  .refine((text) => cron.validate(text), 'expected a cron expression (minute hour day month weekday)');
+const cronExpression = z.string().refine(
+  // node-cron takes seconds in front, too; nobody would look at them.
+  (text) => cron.validate(text) && text.trim().split(/\s+/).length === 5,
+  'expected a cron expression (minute hour day month weekday)',
+);
 const address = z
   .string()
   .refine(
     (text) => text.startsWith('/') || parseTcpAddress(text) !== null,
     'expected a tty path such as /dev/ttyS3, or tcp://host:port',
   );
+/** A sensor of the station: nothing would ever be heard of one whose name says no kind. */
+const ownSensor = sensorIdSchema.refine(
+  (name) => sensorKind(name) !== null && sensorKind(name) !== 'board',
+  'expected a name that begins with door, people, water, port, env or button',
+);
 const driverName = z.string().regex(/^[a-z0-9-]{1,24}$/, 'expected 1 to 24 of a-z 0-9 -');
 const deviceMap = z
-  .record(z.string().min(1).max(128), sensorIdSchema)
+  .record(z.string().min(1).max(128), ownSensor)
   .refine((map) => Object.keys(map).length > 0, 'expected at least one device');
 
 const boardSchema = z.strictObject({
@@ -33,11 +41,11 @@ const boardSchema = z.strictObject({
   parity: z.enum(['none', 'even', 'odd', 'mark', 'space']).default('none'),
   stopBits: z.union([z.literal(1), z.literal(1.5), z.literal(2)]).default(1),
   /** Sensor names on the wire → names in the station. */
-  rename: z.record(sensorIdSchema, sensorIdSchema).default({}),
+  rename: z.record(sensorIdSchema, ownSensor).default({}),
   /** Sensors of the board that this station does not have. */
   ignore: z.array(sensorIdSchema).max(64).default([]),
   /** Sensors to report as unknown before they speak for the first time. */
-  expect: z.array(sensorIdSchema).max(64).default([]),
+  expect: z.array(ownSensor).max(64).default([]),
   /** A board speaks every sensor every 5 s: three missed words are silence. */
   silentAfterS: seconds.default(15),
   /** Without a byte for this long the port is opened again, s. */
@@ -180,7 +188,7 @@ const scheduleSchema = z.strictObject({
   maintenance: cronExpression.default('30 3 * * *'),
   selfReport: cronExpression.default('0 6 * * *'),
   /** The clock is looked at this often: a job starts so much late at most, s. */
-  lookS: seconds.default(20),
+  lookS: z.number().positive().max(60).default(20),
 });
 
 export const agentConfigSchema = z.strictObject({

@@ -32,16 +32,42 @@ export function agentConfig(value: unknown, path: string): AgentConfig {
   if (issues.length > 0) throw new ConfigError(path, issues);
   const base = dirname(resolve(path));
   const { password, passwordFile, caFile, ...cloud } = parsed.cloud;
+  const files = new NamedFiles(path, base);
+  const fromFile = files.read('cloud.passwordFile', passwordFile)?.trim();
+  const ca = files.read('cloud.caFile', caFile);
+  if (files.issues.length > 0) throw new ConfigError(path, files.issues);
   return Object.freeze({
     ...parsed,
     dataDir: resolve(base, parsed.dataDir),
     sensors: nameDrivers(parsed.sensors),
-    cloud: {
-      ...cloud,
-      password: password ?? readNamedFile(path, 'cloud.passwordFile', resolve(base, passwordFile ?? '')).trim(),
-      ca: caFile === undefined ? undefined : readNamedFile(path, 'cloud.caFile', resolve(base, caFile)),
-    },
+    cloud: { ...cloud, password: password ?? fromFile ?? '', ca },
   });
+}
+
+/** The files that a configuration names; what is wrong with any of them is listed with the others. */
+class NamedFiles {
+  readonly issues: string[] = [];
+  readonly #source: string;
+  readonly #base: string;
+
+  constructor(source: string, base: string) {
+    this.#source = source;
+    this.#base = base;
+  }
+
+  read(field: string, name: string | undefined): string | undefined {
+    if (name === undefined) return undefined;
+    const path = resolve(this.#base, name);
+    try {
+      const text = readNamedFile(this.#source, field, path);
+      if (text.trim() === '') this.issues.push(`${field}: ${path} is empty`);
+      return text;
+    } catch (error) {
+      if (!(error instanceof ConfigError)) throw error;
+      this.issues.push(...error.issues);
+      return undefined;
+    }
+  }
 }
 
 /** What no single field shows. */
@@ -54,6 +80,10 @@ function crossChecks({ cloud, sensors }: Parsed): string[] {
   nameDrivers(sensors).forEach((driver, index) => {
     if (names.has(driver.name)) issues.push(`sensors[${index}].name: ${driver.name} is the name of another driver`);
     names.add(driver.name);
+    if (driver.driver === 'board') {
+      for (const name of repeated(Object.values(driver.rename)))
+        issues.push(`sensors[${index}].rename: ${name} is the name of two sensors`);
+    }
     const mapped = driver.driver === 'board' ? driver.expect : Object.values(driver.devices);
     for (const sensor of mapped) {
       const owner = owners.get(sensor);
@@ -72,4 +102,8 @@ function nameDrivers(sensors: Parsed['sensors']): DriverConfig[] {
     counts.set(driver.driver, n);
     return { ...driver, name: driver.name ?? `${driver.driver}-${n}` };
   });
+}
+
+function repeated(names: readonly string[]): string[] {
+  return [...new Set(names.filter((name, index) => names.indexOf(name) !== index))];
 }
