@@ -27,6 +27,8 @@ export function startSchedule(
     if (wallMs === null) return;
     const minute = Math.floor(wallMs / minuteMs);
     const passed = lastMinute === null ? 0 : minute - lastMinute;
+    // Put right by a little: these minutes have been.
+    if (passed < 0 && passed >= -catchUpMinutes) return;
     const first = passed > 0 && passed <= catchUpMinutes ? minute - passed + 1 : minute;
     if (passed !== 0 || lastMinute === null) runMinutes(first, minute);
     lastMinute = minute;
