@@ -90,7 +90,7 @@ export class Agent {
     const { recovered } = this.#outbox;
     this.#events.started(this.#outbox.currentEpoch(), why);
     if (recovered) this.#events.recovered(recovered);
-    await this.#housekeep();
+    await this.#housekeep().catch(this.#fail);
     await this.#writer.flush();
     const driversIo: DriversIo = {
       clock: this.#io.clock,

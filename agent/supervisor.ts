@@ -18,12 +18,16 @@ export type Order = { kind: 'stop'; reason: string } | { kind: 'reload'; config:
 /** Where the supervisor's orders come from: signals, in a real process. */
 export type Orders = { next: () => Promise<Order> };
 
+type StorageIsBack = { kind: 'storage-is-back'; stored: StoredOutbox };
+
 /** What ends one run of an agent. */
-type Outcome = Order | { kind: 'failed'; error: unknown } | { kind: 'storage-is-back'; stored: StoredOutbox };
+type Outcome = Order | { kind: 'failed'; error: unknown } | StorageIsBack;
 
 /**
  * Keeps one agent running until it is told to stop: starts it again with a new configuration, and
  * after its storage failed. While no outbox can be opened it runs the live lane alone.
+ *
+ * @throws StoreError where storage failed while the last stop closed it
  */
 export async function superviseAgent(config: AgentConfig, orders: Orders, io: AgentIo): Promise<void> {
   let current = config;
@@ -35,10 +39,13 @@ export async function superviseAgent(config: AgentConfig, orders: Orders, io: Ag
     instance = stored?.outbox.instance ?? instance;
     const { outcome, agent } = await runOnce(current, why, stored, instance, order, io);
     switch (outcome.kind) {
-      case 'stop':
-        return agent.stop(outcome.reason);
+      case 'stop': {
+        const failure = await stopped(agent, outcome.reason, io);
+        if (failure) throw failure;
+        return;
+      }
       case 'reload':
-        await agent.stop('reload');
+        await stopped(agent, 'reload', io);
         order = orders.next();
         current = outcome.config;
         why = 'reload';
@@ -68,22 +75,54 @@ async function runOnce(
   order: Promise<Order>,
   io: AgentIo,
 ): Promise<{ outcome: Outcome; agent: Agent }> {
+  const durable = stored && (await startOver(stored, config, why, io));
   const standIn = { outbox: noOutbox({ instance, newId: io.newId }), path: config.dataDir, unchecked: false };
-  const agent = await startAgent(config, why, stored ?? standIn, io);
+  const agent = durable ?? (await startAgent(config, why, standIn, io));
   const over = new AbortController();
   const failed = agent.failed.then((error): Outcome => ({ kind: 'failed', error }));
-  const back = stored ? new Promise<never>(() => {}) : waitForStorage(config, io, over.signal);
+  const back = durable ? new Promise<never>(() => {}) : waitForStorage(config, io, over.signal);
   const outcome = await Promise.race<Outcome>([order, failed, back]);
   over.abort();
+  // Storage that is back in the moment of another outcome is let go again.
+  if (outcome.kind !== 'storage-is-back') void back.then(({ stored }) => stored.outbox.close()).catch(() => {});
   return { outcome, agent };
 }
 
-async function waitForStorage(config: AgentConfig, io: AgentIo, signal: AbortSignal): Promise<Outcome> {
+/** Null where the outbox could be opened and cannot be read. */
+async function startOver(
+  stored: StoredOutbox,
+  config: AgentConfig,
+  why: StartReason,
+  io: AgentIo,
+): Promise<Agent | null> {
+  try {
+    return await startAgent(config, why, stored, io);
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    io.log.error({ err: error }, 'no outbox can be read: live lane only, no event is accepted');
+    await stored.outbox.close().catch(() => {});
+    return null;
+  }
+}
+
+/** @returns what failed where the agent's storage did not close; all else of the agent is stopped then, too */
+async function stopped(agent: Agent, reason: string, io: AgentIo): Promise<StoreError | null> {
+  try {
+    await agent.stop(reason);
+    return null;
+  } catch (error) {
+    if (!(error instanceof StoreError)) throw error;
+    io.log.error({ err: error }, 'storage failed while stopping');
+    return new StoreError(`storage failed while stopping: ${error.message}`, { cause: error });
+  }
+}
+
+async function waitForStorage(config: AgentConfig, io: AgentIo, signal: AbortSignal): Promise<StorageIsBack> {
   for (;;) {
     await sleep(io.clock, retryStorageMs, signal);
-    const stored = signal.aborted ? null : await open(config, 'storage-failed', io);
-    if (stored) return { kind: 'storage-is-back', stored };
     if (signal.aborted) return new Promise<never>(() => {});
+    const stored = await open(config, 'storage-failed', io);
+    if (stored) return { kind: 'storage-is-back', stored };
   }
 }
 
