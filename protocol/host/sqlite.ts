@@ -68,7 +68,8 @@ export function storeError(error: unknown): StoreError {
 /** `ok`, or what SQLite finds wrong with the file. */
 export function checkIntegrity(db: Database.Database): string {
   try {
-    return String(db.pragma('quick_check(1)', { simple: true }));
+    // Its first line names the database, which is the only one.
+    return String(db.pragma('quick_check(1)', { simple: true })).replace(/^\*\*\* in database main \*\*\*\n/, '');
   } catch (error) {
     return error instanceof Error ? error.message : String(error);
   }

@@ -1,3 +1,5 @@
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import type { AgentIo } from '../../agent/agent-io.ts';
@@ -17,6 +19,8 @@ export type DyingDisk = Disk & {
   gone: boolean;
   /** Every commit fails from now on; files that are opened later work. */
   breakOpenFiles: () => void;
+  /** While `full` says so no commit finds room. */
+  fillOpenFiles: (full: () => boolean) => void;
   /** Databases that were opened and not closed. */
   openFiles: () => number;
 };
@@ -37,6 +41,15 @@ export function dyingDisk(): DyingDisk {
         db.transaction = () => {
           throw new Database.SqliteError('disk I/O error', 'SQLITE_IOERR_WRITE');
         };
+    },
+    fillOpenFiles(full) {
+      for (const db of opened) {
+        const transaction = db.transaction.bind(db);
+        db.transaction = ((work: () => unknown) => {
+          if (full()) throw new Database.SqliteError('database or disk is full', 'SQLITE_FULL');
+          return transaction(work);
+        }) as typeof db.transaction;
+      }
     },
     openFiles: () => opened.filter((db) => db.open).length,
   };
@@ -91,6 +104,14 @@ export function agentRig(change: Partial<AgentIo> = {}): AgentRig {
     config: (fields = {}) => agentConfig({ ...smallest, ...fields, dataDir }, '/etc/yizhan/station.yaml'),
     dataDir,
   };
+}
+
+/** Zeroes a page in the middle of the file, where events lie. */
+export function damagePage(dataDir: string): void {
+  const path = join(dataDir, 'outbox.db');
+  const bytes = readFileSync(path);
+  const page = Math.floor(bytes.length / 4096 / 2);
+  writeFileSync(path, bytes.fill(0, page * 4096, (page + 1) * 4096));
 }
 
 /** Every event in the file, epoch by epoch, without its sums and times. */
