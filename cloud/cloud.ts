@@ -81,10 +81,11 @@ export class Cloud implements AsyncDisposable {
     this.#store = store;
     const { clock, log, newToken, turn } = io;
     this.#refusals = new CauseLog(log.child({ component: 'audit' }), clock);
-    const { maxClients, maxUnreadBytes, beatS } = config.feed;
+    const { maxClients, maxUnreadBytes, beatS, coalesceS } = config.feed;
     this.#board = new StatusBoard({
       clock,
       live: this.#live,
+      coalesceMs: coalesceS * 1000,
       epoch: newToken()
         .toLowerCase()
         .replaceAll(/[^0-9a-z]/g, '0'),

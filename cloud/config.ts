@@ -70,6 +70,8 @@ export const cloudConfigSchema = z.strictObject({
         .min(1024)
         .default(256 * 1024),
       beatS: z.number().positive().default(15),
+      /** Changes of so long go together: one patch, one step, s. */
+      coalesceS: z.number().positive().default(1),
     })
     .prefault({}),
   /** Another process may have changed the register: it is looked at this often, s. */

@@ -233,8 +233,17 @@ function lastUsedOf(use: LastUse, timeZone: string, nowMs: number): LastUsed | n
   return localDay(at, timeZone) === localDay(nowMs, timeZone) ? 'today' : 'earlier';
 }
 
+const dayFormats = new Map<string, Intl.DateTimeFormat>();
+
+/** A formatter is dear to make, and zones are few. */
+function dayFormat(timeZone: string): Intl.DateTimeFormat {
+  const format = dayFormats.get(timeZone) ?? new Intl.DateTimeFormat('en-CA', { timeZone });
+  dayFormats.set(timeZone, format);
+  return format;
+}
+
 function localDay(at: number, timeZone: string): string {
-  return new Date(at).toLocaleDateString('en-CA', { timeZone });
+  return dayFormat(timeZone).format(at);
 }
 
 export function iso(at: number): string {

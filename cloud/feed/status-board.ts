@@ -9,6 +9,8 @@ import { DueSet } from './due-set.ts';
 export type StatusBoardIo = {
   clock: Clock;
   live: LiveBoard;
+  /** Steps are not closer together than this, and what time alone changes is seen so late, ms. */
+  coalesceMs: number;
   /** Random for this process: sequences of another one mean nothing here. */
   epoch: string;
 };
@@ -27,9 +29,6 @@ export type RegionSnapshot = { region: string; seq: number; evaluatedAt: string;
  */
 export type Patch = { seq: number; evaluatedAt: string; stations: readonly PublicStatus[]; left: ReadonlySet<string> };
 export type PatchListener = (patch: Patch) => void;
-
-/** Steps are not closer together than this. */
-export const coalesceMs = 1000;
 
 /**
  * The public side of every station, evaluated when something came and when time alone changes it.
@@ -56,7 +55,7 @@ export class StatusBoard {
     this.#io = io;
     this.#evaluatedAt = iso(io.clock.wallMs());
     io.live.listen((station) => this.#touch(station));
-    this.#stopTicking = every(io.clock, coalesceMs, () => this.#tick());
+    this.#stopTicking = every(io.clock, io.coalesceMs, () => this.#tick());
   }
 
   get epoch(): string {
@@ -150,7 +149,7 @@ export class StatusBoard {
   #touch(id: string): void {
     this.#dirty.add(id);
     if (this.#cancelFlush) return;
-    const waitMs = Math.max(0, this.#flushedMs + coalesceMs - this.#io.clock.monotonicMs());
+    const waitMs = Math.max(0, this.#flushedMs + this.#io.coalesceMs - this.#io.clock.monotonicMs());
     this.#cancelFlush = this.#io.clock.after(waitMs, () => this.#flush());
   }
 

@@ -48,7 +48,7 @@ export async function startFeed(options: FeedOptions = {}): Promise<TestFeed> {
   for (const { id, removedAt } of stations) if (removedAt !== null) await store.removeStation(id, removedAt);
   const live = new LiveBoard();
   await live.load(store);
-  const board = new StatusBoard({ clock, live, epoch });
+  const board = new StatusBoard({ clock, live, epoch, coalesceMs: 1000 });
   board.setRegister(await store.stations());
   const stream = new Stream(
     { maxClients: 100, maxUnreadBytes: 256 * 1024, beatMs: 15_000, ...options.stream },

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
 import type { Disk } from '../../../agent/outbox/disk.ts';
+import { Statements } from '../../../protocol/host/statements.ts';
 import type { Life } from '../kernel/life.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
@@ -42,6 +43,9 @@ export class SimDisks {
   }
 }
 
+/** A reader of a database, and what it remembers of the rows that it saw: within a process's life none goes away. */
+export type Look = { db: Database.Database; statements: Statements; memory: Map<string, number> };
+
 /** A database as it was once. */
 export type Image = { file: string; name: string };
 
@@ -51,6 +55,7 @@ export class MachineDisk {
   readonly #prefix: string;
   readonly #do: Operation;
   readonly #open = new Set<Database.Database>();
+  readonly #looks = new Map<string, Look>();
   #lying = false;
   /** Images lie on another disk. */
   readonly #images: string;
@@ -164,14 +169,15 @@ export class MachineDisk {
       this.#do('copy', join(this.directory, file + suffix), join(other.directory, file + suffix));
   }
 
-  /** A look from outside, beside the processes. */
-  look<T>(file: string, read: (db: Database.Database) => T): T {
+  /** A look from outside, beside the processes; good until the next death of one. */
+  look(file: string): Look {
+    const known = this.#looks.get(file);
+    if (known) return known;
     const db = new Database(join(this.directory, file), { readonly: true });
-    try {
-      return read(db);
-    } finally {
-      db.close();
-    }
+    const look = { db, statements: new Statements(db), memory: new Map<string, number>() };
+    this.#looks.set(file, look);
+    this.#open.add(db);
+    return look;
   }
 
   /** Writes to the database's log that a power cut could take back; what of it is in the file already does not count. */
@@ -190,6 +196,7 @@ export class MachineDisk {
   #closeAll(): void {
     for (const db of this.#open) db.close();
     this.#open.clear();
+    this.#looks.clear();
   }
 }
 
