@@ -57,6 +57,7 @@ export class MachineDisk {
   readonly #open = new Set<Database.Database>();
   readonly #looks = new Map<string, Look>();
   #lying = false;
+  #wasFull = false;
   /** Images lie on another disk. */
   readonly #images: string;
   #imageCount = 0;
@@ -115,6 +116,7 @@ export class MachineDisk {
 
   /** @param bytes that still fit; null for any number */
   limit(bytes: number | null): void {
+    this.#wasFull ||= bytes !== null;
     this.#do('limit', this.#prefix, bytes === null ? -1 : this.#do('used', this.#prefix) + bytes);
   }
 
@@ -137,10 +139,12 @@ export class MachineDisk {
 
   /** Bits of the file turn over. No process may have it open. */
   flipBits(file: string, count: number): void {
+    this.#closeAll();
     this.#do('flip', join(this.directory, file), count);
   }
 
   truncate(file: string, share: number): void {
+    this.#closeAll();
     const path = join(this.directory, file);
     this.#do('truncate', path, Math.floor(this.#do('size', path) * share));
   }
@@ -159,6 +163,7 @@ export class MachineDisk {
 
   /** No process may have the file open. */
   restoreImage({ file, name }: Image): void {
+    this.#closeAll();
     for (const suffix of ['', '-wal']) this.#do('copy', name + suffix, join(this.directory, file + suffix));
     this.#do('remove', join(this.directory, `${file}-shm`));
   }
@@ -180,8 +185,12 @@ export class MachineDisk {
     return look;
   }
 
-  /** Writes to the database's log that a power cut could take back; what of it is in the file already does not count. */
+  /**
+   * Writes to the database's log that a power cut could take back; what of it is in the file already
+   * does not count. After a full disk nobody can tell: the rest of a failed transaction is among them.
+   */
   unsynced(file: string): number {
+    if (this.#wasFull) return 0;
     return this.#do('unsynced', join(this.directory, `${file}-wal`));
   }
 
@@ -194,6 +203,7 @@ export class MachineDisk {
   }
 
   #closeAll(): void {
+    this.#wasFull = false;
     for (const db of this.#open) db.close();
     this.#open.clear();
     this.#looks.clear();
