@@ -19,9 +19,9 @@ export function frame(header: number, ...parts: readonly Buffer[]): Buffer {
   return Buffer.concat([Buffer.from([header, ...length]), body]);
 }
 
-export function connectFrame(username: string, password: string, clientId = `raw-${username}`): Buffer {
-  const header = Buffer.concat([text('MQTT'), Buffer.from([4, 0b1100_0010, 0, 0])]);
-  return frame(0x10, header, text(clientId), text(username), text(password));
+export function connectFrame(username: string, password: string, { clean = true } = {}): Buffer {
+  const header = Buffer.concat([text('MQTT'), Buffer.from([4, clean ? 0b1100_0010 : 0b1100_0000, 0, 0])]);
+  return frame(0x10, header, text(`raw-${username}`), text(username), text(password));
 }
 
 export const subscribeFrame = (topic: string): Buffer =>
@@ -62,9 +62,14 @@ export async function rawConnection(port: number): Promise<RawConnection> {
 }
 
 /** Logs in by hand and waits for the CONNACK. */
-export async function rawLogin(port: number, username: string, password: string): Promise<RawConnection> {
+export async function rawLogin(
+  port: number,
+  username: string,
+  password: string,
+  options: { clean?: boolean } = {},
+): Promise<RawConnection> {
   const connection = await rawConnection(port);
-  connection.send(connectFrame(username, password));
+  connection.send(connectFrame(username, password, options));
   await waitFor('a CONNACK', () => connection.received().length >= 4);
   return connection;
 }
