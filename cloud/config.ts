@@ -28,6 +28,11 @@ export const cloudConfigSchema = z.strictObject({
         .int()
         .min(65 * 1024)
         .default(128 * 1024),
+      /** What one station may leave unread before it is disconnected, bytes. */
+      maxUnreadBytes: z
+        .int()
+        .min(64 * 1024)
+        .default(1024 * 1024),
       /** A connection has to log in within this, s. */
       loginTimeoutS: z.number().positive().default(10),
     })

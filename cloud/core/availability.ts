@@ -21,7 +21,7 @@ export type Feature = {
   unknown: number | null;
   temp_c?: number | null;
   /** What `free` was before the station fell silent, and the time of that report. */
-  last_known?: { free: number; at: string };
+  last_known?: { free: number; at_least?: true; at: string };
 };
 
 /** A station as the public sees it. Times are RFC 3339, UTC. */
@@ -175,12 +175,13 @@ function seatFeature(seats: number, { people }: StationState): Feature {
 
 function portFeature({ ports }: StationState): Feature {
   const count = (...words: string[]): number => ports.filter((port) => words.includes(port.state)).length;
+  const total = ports.length;
   const unknown = count('unknown');
-  const free = unknown === ports.length ? null : count('free');
+  if (unknown === total) return { kind: 'port', total, free: null, in_use: null, faulty: null, unknown };
   return {
     kind: 'port',
-    total: ports.length,
-    free,
+    total,
+    free: count('free'),
     in_use: count('charging', 'full'),
     faulty: count('fault'),
     unknown,
@@ -198,12 +199,13 @@ function waterFeature(
   const count = (word: Supply): number => water.filter((one) => supply(one) === word).length;
   const unknown = count('unknown');
   const temps = water.filter((one) => supply(one) === 'available').flatMap((one) => celsius(one) ?? []);
+  const known = unknown < water.length;
   return {
     kind,
     total: water.length,
-    free: unknown === water.length ? null : count('available'),
+    free: known ? count('available') : null,
     in_use: null,
-    faulty: count('unavailable'),
+    faulty: known ? count('unavailable') : null,
     unknown,
     temp_c: temps.length === 0 ? null : Math.round(Math.max(...temps)),
   };
@@ -211,8 +213,9 @@ function waterFeature(
 
 /** Not heard for too long: nothing is offered any more, what was moves aside with its time. */
 function silenced(feature: Feature, reportedAt: number): Feature {
-  const { at_least: _bound, free, ...rest } = feature;
-  const past = free === null ? {} : { last_known: { free, at: iso(reportedAt) } };
+  const { at_least, free, ...rest } = feature;
+  const bound = at_least ? { at_least } : {};
+  const past = free === null ? {} : { last_known: { free, ...bound, at: iso(reportedAt) } };
   const temp = 'temp_c' in rest ? { temp_c: null } : {};
   return { ...rest, ...temp, free: null, in_use: null, faulty: null, unknown: feature.total, ...past };
 }

@@ -54,7 +54,8 @@ export function takeState(standing: LiveRecord | null, arrival: StateArrival): L
     beatAt: isBeat(arrival, standing) ? reportedAt : (standing?.beatAt ?? reportedAt),
     changedAt: standing?.changedAt ?? reportedAt,
     use: standing?.use ?? neverUsed,
-    online: standing?.online ?? true,
+    // A will ends its own connection: a state of another one is from a station that came back.
+    online: standing?.state.nonce === state.nonce ? standing.online : true,
   };
 }
 

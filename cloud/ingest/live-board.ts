@@ -4,10 +4,15 @@ import type { SavedLive, Store } from '../store/store.ts';
 
 type Entry = {
   record: LiveRecord | null;
+  /** The instance whose state the record is. */
+  toldBy: string | null;
   approvedInstance: string | null;
   instanceHeardAt: number;
   usedAt: number | null;
 };
+
+/** Below the order of any epoch. */
+const beforeAll = 0;
 
 /** What `liveRecord` readers are told: the station whose live record is another one now. */
 export type LiveListener = (station: string) => void;
@@ -24,7 +29,7 @@ export class LiveBoard {
   /** Reads what an earlier process knew. */
   async load(store: Store): Promise<void> {
     for (const { station, approvedInstance, instanceHeardAt, ...record } of await store.live()) {
-      this.#entries.set(station, { record, approvedInstance, instanceHeardAt, usedAt: null });
+      this.#entries.set(station, { record, toldBy: approvedInstance, approvedInstance, instanceHeardAt, usedAt: null });
     }
   }
 
@@ -39,15 +44,28 @@ export class LiveBoard {
   /** Takes a state, unless it is an older one or comes from a board that is not the station's. */
   takeState(station: string, arrival: StateArrival, instance: string | null): InstanceVerdict {
     const entry = this.#entry(station);
-    const leaseMs = 2000 * arrival.state.reportIntervalS;
-    const approval = { instance: entry.approvedInstance, heardMs: entry.instanceHeardAt };
-    const verdict = judgeInstance(approval, instance, arrival.arrivedAt, leaseMs);
+    const { record, approvedInstance } = entry;
+    const { state, retained, arrivedAt } = arrival;
+    // The lease is the approved board's own: another one cannot shorten it by reporting often.
+    const leaseMs = 2000 * (record ?? arrival).state.reportIntervalS;
+    // An epoch that began within a connection belongs to the board of the connection.
+    const speaker = instance ?? (record?.state.nonce === state.nonce ? approvedInstance : null);
+    const verdict = judgeInstance(
+      { instance: approvedInstance, heardMs: entry.instanceHeardAt },
+      speaker,
+      arrivedAt,
+      leaseMs,
+    );
     if (!verdict.drives) return verdict;
-    if (!arrival.retained) {
+    if (!retained) {
       entry.approvedInstance = verdict.approval.instance;
       entry.instanceHeardAt = verdict.approval.heardMs;
     }
-    this.#replace(station, entry, takeState(entry.record, arrival));
+    // Epochs of two boards have no order between them: the one that drives now goes first.
+    const handedOver = record !== null && !retained && entry.toldBy !== speaker;
+    const next = takeState(handedOver ? { ...record, epochOrder: beforeAll } : record, arrival);
+    if (next !== record) entry.toldBy = speaker;
+    this.#replace(station, entry, next);
     return verdict;
   }
 
@@ -107,7 +125,7 @@ export class LiveBoard {
   #entry(station: string): Entry {
     const known = this.#entries.get(station);
     if (known) return known;
-    const fresh: Entry = { record: null, approvedInstance: null, instanceHeardAt: 0, usedAt: null };
+    const fresh: Entry = { record: null, toldBy: null, approvedInstance: null, instanceHeardAt: 0, usedAt: null };
     this.#entries.set(station, fresh);
     return fresh;
   }

@@ -161,6 +161,7 @@ test.each(['http', 'mqtt'] as const)(
       maxConnections: 10,
       maxPreAuthBytes: 16_384,
       maxFrameBytes: 131_072,
+      maxUnreadBytes: 1024 * 1024,
       loginTimeoutS: 10,
     };
     const dataDir = tempDir();
