@@ -1,6 +1,6 @@
 import type { StationState, Supply } from '../../protocol/state.ts';
 import { type Freshness, freshnessChangesAt, freshnessOf } from './freshness.ts';
-import type { Opening } from './hours.ts';
+import { type DayOf, dayIn, type Opening } from './hours.ts';
 import { type LastUse, type LiveRecord, slotOf, toldUse, useSlotMs } from './live.ts';
 import type { StationRecord } from './station.ts';
 
@@ -53,8 +53,16 @@ const slotsOfAnHour = 2;
 /**
  * The public status of one station at `nowMs`. Pure: opening hours, freshness by the cloud's clock,
  * and the rule that public data never tells an empty station from one with a single person.
+ *
+ * @param dayOf of the station's zone, where the caller has it already
  */
-export function evaluate(record: StationRecord, live: LiveRecord | null, opening: Opening, nowMs: number): Evaluation {
+export function evaluate(
+  record: StationRecord,
+  live: LiveRecord | null,
+  opening: Opening,
+  nowMs: number,
+  dayOf: DayOf = dayIn(record.timeZone),
+): Evaluation {
   if (record.removedAt !== null)
     return { status: { ...blank(record, 'removed'), last_changed: iso(record.removedAt) }, changesAt: null };
   if (!live) return { status: { ...blank(record, unreported(record, opening)) }, changesAt: opening.changesAt };
@@ -70,7 +78,7 @@ export function evaluate(record: StationRecord, live: LiveRecord | null, opening
     last_changed: iso(live.changedAt),
     report_interval_s: state.reportIntervalS,
     level: heard ? levelOf(record, state) : null,
-    last_used: lastUsedOf(live.use, record.timeZone, nowMs),
+    last_used: lastUsedOf(live.use, dayOf, nowMs),
     features,
   };
   const edges = [
@@ -229,24 +237,11 @@ function levelOf(record: StationRecord, state: StationState): Level | null {
 }
 
 /** By slots that are over: it never turns at the minute in which someone comes in. */
-function lastUsedOf(use: LastUse, timeZone: string, nowMs: number): LastUsed | null {
+function lastUsedOf(use: LastUse, dayOf: DayOf, nowMs: number): LastUsed | null {
   const at = toldUse(use, nowMs);
   if (at === null) return null;
   if (slotOf(nowMs) - slotOf(at) <= slotsOfAnHour * useSlotMs) return 'within_hour';
-  return localDay(at, timeZone) === localDay(nowMs, timeZone) ? 'today' : 'earlier';
-}
-
-const dayFormats = new Map<string, Intl.DateTimeFormat>();
-
-/** A formatter is dear to make, and zones are few. */
-function dayFormat(timeZone: string): Intl.DateTimeFormat {
-  const format = dayFormats.get(timeZone) ?? new Intl.DateTimeFormat('en-CA', { timeZone });
-  dayFormats.set(timeZone, format);
-  return format;
-}
-
-function localDay(at: number, timeZone: string): string {
-  return dayFormat(timeZone).format(at);
+  return dayOf(at) === dayOf(nowMs) ? 'today' : 'earlier';
 }
 
 export function iso(at: number): string {

@@ -42,6 +42,15 @@ export function parseHours(text: string, timeZone: string): HoursRule {
 /** Public holidays are the People's Republic's. */
 const china = { lat: 35, lon: 105, address: { country_code: 'cn', state: '' } };
 
+/** The calendar day of an instant, as text. */
+export type DayOf = (atMs: number) => string;
+
+/** Days in a zone. To be kept: a formatter is dear to make. */
+export function dayIn(timeZone: string): DayOf {
+  const format = new Intl.DateTimeFormat('en-CA', { timeZone });
+  return (atMs) => format.format(atMs);
+}
+
 /** How far the zone's clocks are ahead of UTC at an instant, ms. */
 export function zoneOffsetMs(timeZone: string, atMs: number): number {
   return offsetMs(zoneFormat(timeZone), atMs);

@@ -1,6 +1,6 @@
 import { type Cancel, type Clock, every } from '../../protocol/host/clock.ts';
 import { type Evaluation, evaluate, iso, isPublicChange, type PublicStatus } from '../core/availability.ts';
-import { type HoursRule, parseHours } from '../core/hours.ts';
+import { type DayOf, dayIn, type HoursRule, parseHours } from '../core/hours.ts';
 import { regionChain } from '../core/regions.ts';
 import type { StationRecord } from '../core/station.ts';
 import type { LiveBoard } from '../ingest/live-board.ts';
@@ -40,6 +40,7 @@ export class StatusBoard {
   readonly #rows = new Map<string, Row>();
   readonly #regions = new Map<string, Region>();
   readonly #rules = new Map<string, HoursRule>();
+  readonly #dayOf = new Map<string, DayOf>();
   readonly #dirty = new Set<string>();
   readonly #due = new DueSet();
   readonly #listeners = new Set<PatchListener>();
@@ -93,6 +94,11 @@ export class StatusBoard {
     if (!isChanged) return;
     this.#registerRevision += 1;
     this.#flush(left);
+  }
+
+  /** The clock jumped: what is due when is to be found anew. */
+  evaluateAll(): void {
+    for (const id of this.#rows.keys()) this.#touch(id);
   }
 
   /** Every region that has a station, districts and what they lie in. */
@@ -203,9 +209,15 @@ export class StatusBoard {
     return rule;
   }
 
+  #days(timeZone: string): DayOf {
+    const known = this.#dayOf.get(timeZone) ?? dayIn(timeZone);
+    this.#dayOf.set(timeZone, known);
+    return known;
+  }
+
   #evaluate(record: StationRecord, hours: HoursRule): Evaluation {
     const nowMs = this.#io.clock.wallMs();
-    return evaluate(record, this.#io.live.get(record.id), hours(nowMs), nowMs);
+    return evaluate(record, this.#io.live.get(record.id), hours(nowMs), nowMs, this.#days(record.timeZone));
   }
 
   #rowsOf(region: string): Row[] {

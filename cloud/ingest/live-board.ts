@@ -1,9 +1,12 @@
+import { offlineAfterMs } from '../core/freshness.ts';
 import { type InstanceVerdict, judgeInstance } from '../core/instance.ts';
-import { type LiveRecord, neverUsed, noteUse, type StateArrival, takeState } from '../core/live.ts';
+import { type LiveRecord, neverUsed, noteUse, type StateArrival, shiftRecord, takeState } from '../core/live.ts';
 import type { SavedLive, Store } from '../store/store.ts';
 
 type Entry = {
   record: LiveRecord | null;
+  /** Stamped by this process, whose clock may yet be set right. */
+  isOurs: boolean;
   /** The instance whose state the record is. */
   toldBy: string | null;
   approvedInstance: string | null;
@@ -26,10 +29,18 @@ export class LiveBoard {
   readonly #unsaved = new Set<string>();
   #listener: LiveListener = () => {};
 
-  /** Reads what an earlier process knew. */
-  async load(store: Store): Promise<void> {
-    for (const { station, approvedInstance, instanceHeardAt, ...record } of await store.live()) {
-      this.#entries.set(station, { record, toldBy: approvedInstance, approvedInstance, instanceHeardAt, usedAt: null });
+  /** Reads what an earlier process knew. What it knew of a time that is still to come is of no known age: offline. */
+  async load(store: Store, nowMs: number): Promise<void> {
+    for (const { station, approvedInstance, instanceHeardAt, ...saved } of await store.live()) {
+      const aheadMs = saved.reportedAt - nowMs;
+      this.#entries.set(station, {
+        record: aheadMs > 0 ? shiftRecord(saved, -aheadMs - offlineAfterMs - 1) : saved,
+        isOurs: false,
+        toldBy: approvedInstance,
+        approvedInstance,
+        instanceHeardAt: Math.min(instanceHeardAt, nowMs),
+        usedAt: null,
+      });
     }
   }
 
@@ -64,7 +75,10 @@ export class LiveBoard {
     // Epochs of two boards have no order between them: the one that drives now goes first.
     const handedOver = record !== null && !retained && entry.toldBy !== speaker;
     const next = takeState(handedOver ? { ...record, epochOrder: beforeAll } : record, arrival);
-    if (next !== record) entry.toldBy = speaker;
+    if (next !== record) {
+      entry.toldBy = speaker;
+      entry.isOurs = true;
+    }
     this.#replace(station, entry, next);
     return verdict;
   }
@@ -80,6 +94,18 @@ export class LiveBoard {
     const entry = this.#entry(station);
     if (entry.record) this.#replace(station, entry, { ...entry.record, use: noteUse(entry.record.use, at) });
     else entry.usedAt = Math.max(at, entry.usedAt ?? 0);
+  }
+
+  /** The cloud's clock was set by so much: what this process stamped moves along. */
+  shift(byMs: number): void {
+    for (const [station, entry] of this.#entries) {
+      if (!entry.isOurs) continue;
+      entry.instanceHeardAt += byMs;
+      if (entry.usedAt !== null) entry.usedAt += byMs;
+      if (entry.record === null) continue;
+      entry.record = shiftRecord(entry.record, byMs);
+      this.#unsaved.add(station);
+    }
   }
 
   /** A public value changed: the feed alone knows which values are public. */
@@ -125,7 +151,14 @@ export class LiveBoard {
   #entry(station: string): Entry {
     const known = this.#entries.get(station);
     if (known) return known;
-    const fresh: Entry = { record: null, toldBy: null, approvedInstance: null, instanceHeardAt: 0, usedAt: null };
+    const fresh: Entry = {
+      record: null,
+      isOurs: true,
+      toldBy: null,
+      approvedInstance: null,
+      instanceHeardAt: 0,
+      usedAt: null,
+    };
     this.#entries.set(station, fresh);
     return fresh;
   }

@@ -47,7 +47,7 @@ export async function startFeed(options: FeedOptions = {}): Promise<TestFeed> {
   await store.addStations(stations.map((record) => ({ record, credential: null })));
   for (const { id, removedAt } of stations) if (removedAt !== null) await store.removeStation(id, removedAt);
   const live = new LiveBoard();
-  await live.load(store);
+  await live.load(store, clock.wallMs());
   const board = new StatusBoard({ clock, live, epoch, coalesceMs: 1000 });
   board.setRegister(await store.stations());
   const stream = new Stream(

@@ -46,6 +46,20 @@ test.each<{ when: string; given: Given; taken: boolean }>([
   expect(takes(given)).toBe(taken);
 });
 
+test.each<{ when: string; given: Given; taken: boolean }>([
+  { when: 'within the lease of the newer one', given: { arrivedAt: mondayTen + 60_000 }, taken: false },
+  { when: 'after the lease of the newer one', given: { arrivedAt: mondayTen + 60_001 }, taken: true },
+  { when: 'after it, kept by the broker', given: { arrivedAt: mondayTen + 60_001, retained: true }, taken: false },
+  {
+    when: 'after it, true before',
+    given: { arrivedAt: mondayTen + 60_001, state: { at: mondayTen - 9000 } },
+    taken: false,
+  },
+])('an older epoch speaks again $when: taken $taken', ({ given, taken }) => {
+  const { arrivedAt = later } = given;
+  expect(takes({ epochOrder: 4, ...given, state: { at: arrivedAt, ...given.state } })).toBe(taken);
+});
+
 test.each<{ when: string; given: Given; reportedAt: number | null }>([
   { when: 'came at once', given: {}, reportedAt: later },
   { when: 'was an hour under way', given: { arrivedAt: later + 3_600_000 }, reportedAt: later + 5000 },

@@ -1,5 +1,6 @@
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { freshnessOf } from '../../../cloud/core/freshness.ts';
 import { LiveBoard } from '../../../cloud/ingest/live-board.ts';
 import { openSqliteStore } from '../../../cloud/store/sqlite-store.ts';
 import type { Store } from '../../../cloud/store/store.ts';
@@ -24,9 +25,9 @@ function tell(board: LiveBoard, seq: number, instance: string | null = first, ar
   return board.takeState(station, { state, epochOrder: 1, retained: false, arrivedAt }, instance);
 }
 
-async function reloaded(store: Store): Promise<LiveBoard> {
+async function reloaded(store: Store, nowMs = mondayTen + 60 * secondMs): Promise<LiveBoard> {
   const board = new LiveBoard();
-  await board.load(store);
+  await board.load(store, nowMs);
   return board;
 }
 
@@ -106,4 +107,38 @@ test('a public change of a station without a state is nothing', async () => {
   board.notePublicChange(station, mondayTen);
   await board.save(store);
   expect(await store.live()).toEqual([]);
+});
+
+test('what an earlier process knew of a time that is still to come is offline, and holds up no board', async () => {
+  const store = await newStore();
+  const board = new LiveBoard();
+  tell(board, 3);
+  await board.save(store);
+  const yearAgo = mondayTen - 365 * 24 * 3600 * secondMs;
+  const after = await reloaded(store, yearAgo);
+  const { reportedAt = 0 } = after.get(station) ?? {};
+  expect(freshnessOf(reportedAt, 30, yearAgo)).toBe('offline');
+  expect(tell(after, 3, first, yearAgo + secondMs)).toMatchObject({ drives: true });
+  expect(after.get(station)).toMatchObject({ reportedAt: yearAgo + secondMs });
+});
+
+test('a clock that is set takes along what this process stamped, and not what an earlier one did', async () => {
+  const store = await newStore();
+  const board = new LiveBoard();
+  tell(board, 3);
+  board.noteUse(station, mondayTen - 5);
+  await board.save(store);
+  const hour = 3600 * secondMs;
+  board.shift(hour);
+  expect(board.get(station)).toMatchObject({
+    reportedAt: mondayTen + hour,
+    beatAt: mondayTen + hour,
+    changedAt: mondayTen + hour,
+    use: { at: mondayTen + hour - 5 },
+  });
+  expect(tell(board, 3, second, mondayTen + hour + secondMs)).toMatchObject({ drives: false });
+  const after = await reloaded(store);
+  after.noteUse(station, mondayTen);
+  after.shift(hour);
+  expect(after.get(station)).toMatchObject({ reportedAt: mondayTen });
 });
