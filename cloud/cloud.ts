@@ -209,6 +209,7 @@ export class Cloud implements AsyncDisposable {
     if (mark === this.#changeMark) return;
     this.#changeMark = mark;
     await this.#loadRegister();
+    await this.#broker?.recheck();
     await this.#sendCommands();
   }
 

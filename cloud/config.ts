@@ -8,7 +8,14 @@ const port = z.int().min(0).max(65_535);
 
 export const cloudConfigSchema = z.strictObject({
   dataDir: z.string().min(1).default('yizhan-cloud'),
-  http: z.strictObject({ host: z.string().min(1).default('0.0.0.0'), port: port.default(8080) }).prefault({}),
+  http: z
+    .strictObject({
+      host: z.string().min(1).default('0.0.0.0'),
+      port: port.default(8080),
+      /** Who is told `/metrics`: a cloud of one station counts in them who opens its door. */
+      metrics: z.enum(['local', 'public', 'off']).default('local'),
+    })
+    .prefault({}),
   /** The embedded broker; not started where `broker` names an external one. */
   mqtt: z
     .strictObject({

@@ -72,6 +72,7 @@ export class EmbeddedBroker implements CloudBroker {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   readonly #stationOf = new WeakMap<Client, string>();
+  readonly #hashOf = new WeakMap<Client, string>();
   readonly #clients = new Map<string, Set<Client>>();
   #aedes: Aedes | null = null;
 
@@ -130,6 +131,13 @@ export class EmbeddedBroker implements CloudBroker {
     for (const client of this.#clients.get(station) ?? []) client.close();
   }
 
+  async recheck(): Promise<void> {
+    for (const [station, clients] of this.#clients) {
+      const credential = await this.#io.credential(station);
+      for (const client of clients) if (this.#hashOf.get(client) !== credential?.hash) client.close();
+    }
+  }
+
   connected(): boolean {
     return this.#server.listening;
   }
@@ -170,6 +178,7 @@ export class EmbeddedBroker implements CloudBroker {
     const credential = wellFormed ? await this.#io.credential(username) : null;
     if (wellFormed && password !== undefined && credential && isPassword(credential, password)) {
       this.#stationOf.set(client, username);
+      this.#hashOf.set(client, credential.hash);
       return true;
     }
     const cause = username === undefined ? 'anonymous' : credential ? 'wrong password' : 'unknown station';

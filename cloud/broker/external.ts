@@ -53,6 +53,9 @@ export class ExternalBroker implements CloudBroker {
     this.#io.log.warn({ station }, 'station removed: take its password away at the external broker too');
   }
 
+  /** Its operator's business. */
+  async recheck(): Promise<void> {}
+
   connected(): boolean {
     return this.#session !== null;
   }

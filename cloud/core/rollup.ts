@@ -19,6 +19,8 @@ export type HourSums = {
   /** Σ ms of every port that it charged, and the ms that ports were known at all. */
   chargingMs: number;
   portMs: number;
+  /** Σ ms that dispensers were heard: an hour without water is a quiet one, not an unknown one. */
+  waterMs: number;
 };
 
 export const noSums: HourSums = {
@@ -33,6 +35,7 @@ export const noSums: HourSums = {
   insidePeak: 0,
   chargingMs: 0,
   portMs: 0,
+  waterMs: 0,
 };
 
 /** What a hostile or broken board says never overflows what others are added up in. */
@@ -41,7 +44,7 @@ export const maxSum = Number.MAX_SAFE_INTEGER;
 const sumNames = Object.keys(noSums) as (keyof HourSums)[];
 
 /** What a sensor said last within its epoch, and since when it stands. */
-export type Standing = { kind: 'people' | 'port' | 'door'; at: number; value: number };
+export type Standing = { kind: 'people' | 'port' | 'water' | 'door'; at: number; value: number };
 
 /** Sums by the start of their hour, Unix ms. */
 export type Hours = Map<number, HourSums>;
@@ -89,6 +92,7 @@ export function stand(event: StationEvent, standing: Standing | null, hours: Hou
       add(hours, event.at, { doorOpens: event.open && standing?.value !== 1 ? 1 : 0 });
       return { kind: 'door', at: event.at, value: event.open ? 1 : 0 };
     case 'water':
+      return { kind: 'water', at: event.at, value: 0 };
     case 'sos':
       return null;
     case 'gap':
@@ -108,10 +112,21 @@ export function integrate(standing: Standing, untilMs: number, hours: Hours): vo
     const hour = hourOf(from);
     const to = Math.min(untilMs, hour + hourMs);
     const lasted = to - from;
-    if (standing.kind === 'people')
-      add(hours, hour, { insideMs: standing.value * lasted, peopleMs: lasted, insidePeak: standing.value });
-    else add(hours, hour, { chargingMs: standing.value * lasted, portMs: lasted });
+    add(hours, hour, lasting(standing, lasted));
     from = to;
+  }
+}
+
+function lasting({ kind, value }: Standing, ms: number): Partial<HourSums> {
+  switch (kind) {
+    case 'people':
+      return { insideMs: value * ms, peopleMs: ms, insidePeak: value };
+    case 'port':
+      return { chargingMs: value * ms, portMs: ms };
+    case 'water':
+      return { waterMs: ms };
+    case 'door':
+      return {};
   }
 }
 

@@ -4,15 +4,12 @@ import type { Command } from 'commander';
 import { CommandError, type Host, integerOption } from '../../protocol/host/command-line.ts';
 import { ConfigError, parseConfig } from '../../protocol/host/config-error.ts';
 import { commandNames } from '../../protocol/messages.ts';
-import type { DataOptions } from '../cli.ts';
 import { loadCloudConfig } from '../config.ts';
 import { iso } from '../core/availability.ts';
-import type { Store } from '../store/store.ts';
 import { importColumns, readStationsCsv } from './import-csv.ts';
 import { type StationInput, stationInputSchema } from './input.ts';
 import { changedStation, newStation, writeLogins } from './logins.ts';
-
-export type WithStore = <T>(options: DataOptions, work: (store: Store) => Promise<T>) => Promise<T>;
+import { type DataOptions, withNewStore, withStore } from './with-store.ts';
 
 type AddOptions = DataOptions & {
   id: string;
@@ -32,7 +29,7 @@ type AddOptions = DataOptions & {
 };
 
 /** `station add|list|remove|import`, `command` and `alarms`: the register, its credentials and what is wrong. */
-export function addRegisterCommands(program: Command, host: Host, withStore: WithStore): void {
+export function addRegisterCommands(program: Command, host: Host): void {
   const station = program.command('station').description('the register of stations and their credentials');
   shared(station.command('add'))
     .description('add a station; its password is shown once and kept nowhere')
@@ -50,32 +47,28 @@ export function addRegisterCommands(program: Command, host: Host, withStore: Wit
     .option('--steward <name>', 'who looks after it')
     .option('--complaint-line <phone>', 'where to complain')
     .option('--address <text>', 'postal address')
-    .action((options: AddOptions) => addStation(options, host, withStore));
+    .action((options: AddOptions) => addStation(options, host));
   shared(station.command('list'))
     .description('list the register')
-    .action((options: DataOptions) => listStations(options, host, withStore));
+    .action((options: DataOptions) => listStations(options, host));
   shared(station.command('remove'))
     .description('take a station out: its credential ends, its history stays')
     .requiredOption('--id <id>', 'station')
-    .action((options: DataOptions & { id: string }) => removeStation(options, host, withStore));
+    .action((options: DataOptions & { id: string }) => removeStation(options, host));
   shared(station.command('import'))
     .description(`add or change stations from a CSV file; columns: ${importColumns.join(', ')}`)
     .argument('<file>', 'CSV, UTF-8, with a header')
     .option('--credentials <file>', 'where the passwords of new smart stations go, CSV; it must not exist yet')
-    .action((file: string, options: DataOptions & { credentials?: string }) =>
-      importStations(file, options, host, withStore),
-    );
+    .action((file: string, options: DataOptions & { credentials?: string }) => importStations(file, options, host));
   shared(program.command('command'))
     .description(`send a command to a station: ${commandNames.join(', ')}`)
     .requiredOption('--id <id>', 'station')
     .requiredOption('--name <name>', 'command')
     .option('--expires <seconds>', 'seconds in which it may run', integerOption('--expires', 1, 86_400), 60)
-    .action((options: DataOptions & { id: string; name: string; expires: number }) =>
-      sendCommand(options, host, withStore),
-    );
+    .action((options: DataOptions & { id: string; name: string; expires: number }) => sendCommand(options, host));
   shared(program.command('alarms'))
     .description('what is wrong with stations, the newest first: each kind as it was last raised')
-    .action((options: DataOptions) => listAlarms(options, host, withStore));
+    .action((options: DataOptions) => listAlarms(options, host));
 }
 
 function shared(command: Command): Command {
@@ -85,7 +78,7 @@ function shared(command: Command): Command {
     .option('--json', 'JSON on stdout');
 }
 
-async function addStation(options: AddOptions, host: Host, withStore: WithStore): Promise<void> {
+async function addStation(options: AddOptions, host: Host): Promise<void> {
   const { id, name, region, lat, lng, datum, hours, capacity, kind, alias, facility, steward, complaintLine, address } =
     options;
   const given = {
@@ -111,7 +104,7 @@ async function addStation(options: AddOptions, host: Host, withStore: WithStore)
     'station add',
   );
   const { station, login } = newStation(input);
-  const taken = await withStore(options, (store) => store.addStations([station]));
+  const taken = await withNewStore(options, (store) => store.addStations([station]));
   if (taken.length > 0) throw new CommandError(`station ${id} is in the register already`);
   if (options.json) return host.print(JSON.stringify(login ?? { id }));
   host.print(`station ${id} added`);
@@ -121,7 +114,7 @@ async function addStation(options: AddOptions, host: Host, withStore: WithStore)
     );
 }
 
-async function listStations(options: DataOptions, host: Host, withStore: WithStore): Promise<void> {
+async function listStations(options: DataOptions, host: Host): Promise<void> {
   const records = await withStore(options, (store) => store.stations());
   if (options.json) return host.print(JSON.stringify(records));
   for (const { id, name, region, kind, hours, removedAt } of records) {
@@ -129,7 +122,7 @@ async function listStations(options: DataOptions, host: Host, withStore: WithSto
   }
 }
 
-async function removeStation(options: DataOptions & { id: string }, host: Host, withStore: WithStore): Promise<void> {
+async function removeStation(options: DataOptions & { id: string }, host: Host): Promise<void> {
   const removed = await withStore(options, (store) => store.removeStation(options.id, Date.now()));
   if (!removed) throw new CommandError(`no station ${options.id} in the register`);
   host.print(
@@ -143,10 +136,9 @@ async function importStations(
   file: string,
   options: DataOptions & { credentials?: string },
   host: Host,
-  withStore: WithStore,
 ): Promise<void> {
   const inputs = readStationsCsv(readBytes(file), file, timeZoneOf(options));
-  const done = await withStore(options, async (store) => {
+  const done = await withNewStore(options, async (store) => {
     const records = (await store.stations()).filter((record) => record.removedAt === null);
     const known = new Map(records.map(({ id, kind }) => [id, kind]));
     const fresh = inputs.filter((input) => !known.has(input.id)).map(newStation);
@@ -178,7 +170,7 @@ async function importStations(
   host.print(`${done.added} stations added, ${done.updated} updated`);
 }
 
-async function listAlarms(options: DataOptions, host: Host, withStore: WithStore): Promise<void> {
+async function listAlarms(options: DataOptions, host: Host): Promise<void> {
   const alarms = await withStore(options, (store) => store.alarms());
   if (options.json) return host.print(JSON.stringify(alarms));
   for (const { station, kind, sinceMs, detail } of alarms)
@@ -188,7 +180,6 @@ async function listAlarms(options: DataOptions, host: Host, withStore: WithStore
 async function sendCommand(
   options: DataOptions & { id: string; name: string; expires: number },
   host: Host,
-  withStore: WithStore,
 ): Promise<void> {
   const id = randomUUID();
   const deadline = Date.now() + options.expires * 1000;

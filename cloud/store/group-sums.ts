@@ -2,7 +2,7 @@ import type Database from 'better-sqlite3';
 import type { StationEvent } from '../../protocol/events.ts';
 import { count, endsEpoch, type Hours, integrate, maxSum, noSums, type Standing, stand } from '../core/rollup.ts';
 
-const summed = 'visits leaves door_opens ml mwh presses inside_ms people_ms charging_ms port_ms'.split(' ');
+const summed = 'visits leaves door_opens ml mwh presses inside_ms people_ms charging_ms port_ms water_ms'.split(' ');
 
 const sql = {
   standing: 'SELECT kind, at, value FROM standing WHERE epoch = ? AND sensor = ?',
@@ -11,8 +11,8 @@ const sql = {
                 ON CONFLICT (epoch, sensor) DO UPDATE SET kind = excluded.kind, at = excluded.at, value = excluded.value`,
   endStanding: 'DELETE FROM standing WHERE epoch = ? AND sensor = ?',
   // Bounded: an integer that overflows would fail the whole group, again and again.
-  rollup: `INSERT INTO rollup (station, hour, visits, leaves, door_opens, ml, mwh, presses, inside_ms, people_ms, inside_peak, charging_ms, port_ms)
-           VALUES (@station, @hour, @visits, @leaves, @doorOpens, @ml, @mwh, @presses, @insideMs, @peopleMs, @insidePeak, @chargingMs, @portMs)
+  rollup: `INSERT INTO rollup (station, hour, visits, leaves, door_opens, ml, mwh, presses, inside_ms, people_ms, inside_peak, charging_ms, port_ms, water_ms)
+           VALUES (@station, @hour, @visits, @leaves, @doorOpens, @ml, @mwh, @presses, @insideMs, @peopleMs, @insidePeak, @chargingMs, @portMs, @waterMs)
            ON CONFLICT (station, hour) DO UPDATE SET inside_peak = max(inside_peak, excluded.inside_peak),
              ${summed.map((name) => `${name} = min(${name} + excluded.${name}, ${maxSum})`).join(', ')}`,
 } as const;

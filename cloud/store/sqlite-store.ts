@@ -41,7 +41,7 @@ const sql = {
   live: `SELECT s.id AS station, epoch_order, reported_ms, beat_ms, changed_ms, used_ms, used_before_ms, online, approved, heard_ms, state
          FROM live l JOIN station s ON s.n = l.station`,
   rollups: `SELECT r.hour, visits, leaves, door_opens AS doorOpens, ml, mwh, presses, inside_ms AS insideMs, people_ms AS peopleMs,
-                   inside_peak AS insidePeak, charging_ms AS chargingMs, port_ms AS portMs
+                   inside_peak AS insidePeak, charging_ms AS chargingMs, port_ms AS portMs, water_ms AS waterMs
             FROM rollup r JOIN station s ON s.n = r.station WHERE s.id = ? AND r.hour >= ? AND r.hour < ? ORDER BY r.hour`,
   standing: `SELECT kind, at, value FROM standing
              WHERE epoch = (SELECT max(e.n) FROM epoch e JOIN station s ON s.n = e.station WHERE s.id = ?)`,

@@ -146,6 +146,17 @@ test('a removed station is disconnected within a second, told as removed, and re
   expect(await other?.hello()).toMatchObject({ nonce: 'hello1' });
 });
 
+test('a station that is removed and added again loses the connection of its old password', async () => {
+  const clock = new FakeClock();
+  const cloud = await startTestCloud({ clock, stations: [recordOf('a'), recordOf('b')] });
+  const [station, other] = await Promise.all(['a', 'b'].map((id) => connectStation({ port: cloud.mqttPort, id })));
+  await removeStation(cloud.dataDir, 'a', clock.wallMs());
+  await registerStations(cloud.dataDir, [recordOf('a')]);
+  await clock.advance(1000);
+  await waitFor('the end of its connection', () => station?.connected === false);
+  expect(other?.connected).toBe(true);
+});
+
 test('a command is sent at once and again until it is answered; one that expired never', async () => {
   const clock = new FakeClock();
   const cloud = await startTestCloud({ clock });
@@ -183,7 +194,11 @@ test.each(['http', 'mqtt'] as const)(
       loginTimeoutS: 10,
     };
     const dataDir = tempDir();
-    const started = startTestCloud({ clock, dataDir, config: which === 'http' ? { http: base } : { mqtt } });
+    const started = startTestCloud({
+      clock,
+      dataDir,
+      config: which === 'http' ? { http: { ...base, metrics: 'off' } } : { mqtt },
+    });
     const error = await started.then(
       () => null,
       (reason: unknown) => reason,

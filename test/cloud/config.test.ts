@@ -24,7 +24,7 @@ function problems(yaml: string): readonly string[] {
 
 const defaults = {
   dataDir: resolve('yizhan-cloud'),
-  http: { host: '0.0.0.0', port: 8080 },
+  http: { host: '0.0.0.0', port: 8080, metrics: 'local' },
   mqtt: {
     host: '0.0.0.0',
     port: 1883,
@@ -69,7 +69,7 @@ test.each([[''], ['# only a comment\n'], ['{}']])('an empty file %j is all defau
 test('a section that says one field keeps the defaults of the others', () => {
   const { http, mqtt, ingest } = loadCloudConfig(fileWith('http: { port: 1 }\nmqtt: { host: "::1" }\n'), {});
   expect({ http, mqtt, ingest }).toEqual({
-    http: { host: '0.0.0.0', port: 1 },
+    http: { host: '0.0.0.0', port: 1, metrics: 'local' },
     mqtt: { ...defaults.mqtt, host: '::1' },
     ingest: defaults.ingest,
   });

@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { isPassword } from '../../../cloud/broker/credentials.ts';
@@ -238,9 +238,26 @@ describe('command', () => {
 
 test('a store that cannot be opened is told, with the exit code of storage', async () => {
   const { data, cli } = place();
-  await cli('station', 'list');
+  mkdirSync(data, { recursive: true });
   writeFileSync(join(data, 'cloud.db'), 'no database'.repeat(1000));
   const { code, stderr } = await cli('station', 'list');
   expect(code).toBe(74);
   expect(stderr.join('\n')).toContain(join(data, 'cloud.db'));
+});
+
+test('a mistyped data directory is no empty register, and is left as it is', async () => {
+  const { data, cli } = place();
+  for (const command of [
+    ['station', 'list'],
+    ['station', 'remove', '--id', 'a'],
+    ['alarms'],
+    ['command', '--id', 'a', '--name', 'report-now'],
+  ]) {
+    const { code, stderr } = await cli(...command);
+    expect({ code, stderr }).toEqual({
+      code: 78,
+      stderr: [expect.stringContaining("expected a cloud's store, found nothing")],
+    });
+  }
+  expect(existsSync(data)).toBe(false);
 });

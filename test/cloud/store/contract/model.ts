@@ -112,7 +112,7 @@ class ModelEpoch {
       if (event.kind === 'door') {
         hourAt(hours, event.at).doorOpens += event.open && !(before?.kind === 'door' && before.open) ? 1 : 0;
       }
-      if (before?.kind !== 'people' && before?.kind !== 'port') continue;
+      if (before?.kind !== 'people' && before?.kind !== 'port' && before?.kind !== 'water') continue;
       for (let hour = mondayTen; hour < event.at; hour += hourMs) {
         const ms = Math.min(hour + hourMs, event.at) - Math.max(hour, before.at);
         if (ms <= 0) continue;
@@ -121,7 +121,8 @@ class ModelEpoch {
           sums.insideMs += before.inside * ms;
           sums.peopleMs += ms;
           sums.insidePeak = Math.max(sums.insidePeak, before.inside);
-        } else {
+        } else if (before.kind === 'water') sums.waterMs += ms;
+        else {
           sums.chargingMs += before.state === 'charging' ? ms : 0;
           sums.portMs += ms;
         }
