@@ -131,7 +131,7 @@ function basisOf(raw: number, inside: number | null, floor: number): PeopleBasis
 
 /** Heals the estimate where presence or the door prove that nobody is inside. */
 export function peopleTick(state: PeopleState, door: DoorView, nowMs: number, config: PeopleConfig): Step {
-  if (state.inside === null || state.inside === 0) return { state, events: [] };
+  if (state.inside === 0) return { state, events: [] };
   const shutForMs = door && !door.open ? nowMs - door.sinceMs : 0;
   const idleMs = nowMs - state.lastMoveMs;
   if (state.absentSinceMs !== null) {
@@ -139,7 +139,9 @@ export function peopleTick(state: PeopleState, door: DoorView, nowMs: number, co
     const doorAllows = door === null || !door.open;
     return absentMs >= config.emptyAfterMs && doorAllows ? emptied(state, 'presence') : { state, events: [] };
   }
-  if (anyonePresent(state) || Math.min(shutForMs, idleMs) < config.doorShutEmptyMs) return { state, events: [] };
+  const shutForLong = Math.min(shutForMs, idleMs) >= config.doorShutEmptyMs;
+  // A shut door tells that nobody came; who was there before it, only a count knows.
+  if (state.inside === null || anyonePresent(state) || !shutForLong) return { state, events: [] };
   return emptied(state, 'door');
 }
 
