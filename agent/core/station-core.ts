@@ -44,6 +44,8 @@ export type SensorEntry = {
   health: Health;
   /** The source's count of rejected lines when this sensor was heard last. */
   rejectsWhenHeard: number;
+  /** What a door said last, believed or not; null for anything else. */
+  heardOpen: boolean | null;
   machine: Machine;
 };
 
@@ -147,7 +149,7 @@ export function machineKind(sensor: string): MachineKind | null {
 }
 
 export function newEntry(source: string, board: string | null, machine: Machine, nowMs: number): SensorEntry {
-  return { source, board, health: startHealth(nowMs), rejectsWhenHeard: 0, machine };
+  return { source, board, health: startHealth(nowMs), rejectsWhenHeard: 0, heardOpen: null, machine };
 }
 
 export function withSensor(core: StationCore, sensor: string, entry: SensorEntry): StationCore {

@@ -6,6 +6,7 @@ import {
   overdue,
   reportedGone,
   startHealth,
+  stirred,
   turned,
 } from '../../../agent/core/health.ts';
 
@@ -16,6 +17,7 @@ const being = (word: Health['word'], more: Partial<Health> = {}): Health => ({
   reason: '',
   heardMs: 1000,
   turnsMs: [],
+  stillSinceMs: null,
   ...more,
 });
 
@@ -39,13 +41,6 @@ test.each<{ what: string; given: Health; fault: string | null; word: Health['wor
   { what: 'the first word', given: startHealth(0), fault: null, word: 'ok', changed: true },
   { what: 'a further word', given: being('ok'), fault: null, word: 'ok', changed: false },
   { what: 'a word after silence', given: being('silent'), fault: null, word: 'ok', changed: true },
-  {
-    what: 'a word after silence, of a door that turned just before it',
-    given: being('silent', { turnsMs: [45_000] }),
-    fault: null,
-    word: 'ok',
-    changed: true,
-  },
   { what: 'a fault of its own', given: being('ok'), fault: 'fault code 7', word: 'fault', changed: true },
   {
     what: 'the same fault',
@@ -71,14 +66,14 @@ test.each<{ what: string; given: Health; fault: string | null; word: Health['wor
   { what: 'a good word after garbage', given: being('noisy'), fault: null, word: 'ok', changed: true },
   {
     what: 'flapping that is not calm yet',
-    given: being('noisy', { turnsMs: [20_001] }),
+    given: being('noisy', { stillSinceMs: 20_001 }),
     fault: null,
     word: 'noisy',
     changed: false,
   },
   {
     what: 'flapping that became calm',
-    given: being('noisy', { turnsMs: [20_000] }),
+    given: being('noisy', { stillSinceMs: 20_000 }),
     fault: null,
     word: 'ok',
     changed: true,
@@ -105,6 +100,16 @@ test('as many turns over a longer time are people', () => {
   for (let atMs = 0; atMs < 200_000; atMs += 3334) health = turned(health, atMs, config).health;
   expect(health.word).toBe('ok');
   expect(health.turnsMs).toHaveLength(4);
+});
+
+test('what flaps has to keep still from its last turn on, believed or not', () => {
+  let health = being('ok');
+  for (const atMs of [1000, 2000, 3000, 4500]) health = turned(health, atMs, config).health;
+  health = stirred(health, 20_000);
+  expect(heard(health, 49_999, null, config).health.word).toBe('noisy');
+  const calm = heard(health, 50_000, null, config).health;
+  expect(calm.word).toBe('ok');
+  expect(stirred(calm, 60_000)).toBe(calm);
 });
 
 test.each<{ what: string; given: Health; nowMs: number; rejected: number; word: Health['word']; reason: string }>([

@@ -1,0 +1,230 @@
+import { expect, test } from 'vitest';
+import { doorView } from '../../../agent/core/station-core.ts';
+import { boardSource, config, door, people, plugSource, port, Station, silent, water, well } from './station-steps.ts';
+
+const expecting = (...expects: string[]) => ({ sources: { 'board-1': { ...boardSource, expects } } });
+
+test('a sensor that is expected is there and unknown before it speaks', () => {
+  const station = new Station(expecting('door', 'port-1', 'board', 'nonsense'));
+  expect(station.live()).toMatchObject({ door: 'unknown', ports: [{ sensor: 'port-1', state: 'unknown', mw: null }] });
+  expect(station.live().sensors).toEqual({ door: { health: 'unknown' }, 'port-1': { health: 'unknown' } });
+  expect(station.at(14.9).ticks().said()).toEqual([]);
+  expect(station.at(15).ticks().said()).toEqual([silent('door'), silent('port-1')]);
+});
+
+test('a first word says that the sensor is well, and what it says; the live state changed', () => {
+  const effects = new Station().hears(door(false)).effects();
+  expect(effects).toEqual([
+    { type: 'said', event: { body: well('door'), transition: true } },
+    { type: 'changed' },
+    { type: 'said', event: { body: { kind: 'door', sensor: 'door', open: false }, transition: true } },
+    { type: 'changed' },
+  ]);
+});
+
+test('a sensor that falls silent is unknown until it speaks again', () => {
+  const station = new Station().hears(door(false, true)).hears(port(0));
+  station.at(10).hears(port(0)).said();
+  expect(station.at(14.9).ticks().said()).toEqual([]);
+  expect(station.at(15).ticks().effects()).toEqual([
+    { type: 'said', event: { body: silent('door'), transition: true } },
+    { type: 'changed' },
+  ]);
+  expect(station.live()).toMatchObject({ door: 'unknown', ports: [{ state: 'free' }] });
+  expect(station.at(16).ticks().said()).toEqual([]);
+  station.at(20).hears(door(false, true));
+  expect(station.said()).toEqual([well('door'), { kind: 'door', sensor: 'door', open: false, locked: true }]);
+});
+
+test('a silent counter no longer backs the people inside', () => {
+  const station = new Station().hears(people(0, 0)).hears(people(2, 0));
+  expect(station.live().people).toEqual({ inside: 2, basis: 'counted', present: null });
+  expect(station.at(15).ticks().live().people).toBe('unknown');
+});
+
+test('a wire that only brings garbage is noise, not silence; garbage from before a word does not count', () => {
+  const station = new Station().step({ type: 'rejected', source: 'board-1' }).hears(door(true)).hears(port(0));
+  station.at(5).step({ type: 'rejected', source: 'board-1' }).hears(port(0)).said();
+  station.at(20).ticks();
+  expect(station.said()).toEqual([
+    { kind: 'sensor', sensor: 'door', health: 'noisy', reason: 'no good word for 15 s while bytes came' },
+    silent('port-1'),
+  ]);
+  expect(station.live().door).toBe('unknown');
+});
+
+/** A door that turns every half second from `fromS` on, `turns` times. */
+function flap(station: Station, fromS: number, turns: number): Station {
+  for (let turn = 0; turn < turns; turn += 1) station.at(fromS + turn / 2).hears(door(turn % 2 === 0));
+  return station;
+}
+
+test('a door that flaps is noise: said once, unknown, and no more of it', () => {
+  const station = flap(new Station(), 0, 40);
+  const said = station.said();
+  expect(said.filter(({ kind }) => kind === 'door')).toHaveLength(21);
+  expect(said.filter(({ kind }) => kind === 'sensor')).toEqual([
+    well('door'),
+    { kind: 'sensor', sensor: 'door', health: 'noisy', reason: 'turned 21 times in 10 s' },
+  ]);
+  expect(station.live()).toMatchObject({ door: 'unknown', sensors: { door: { health: 'noisy' } } });
+});
+
+test('it is believed again once it kept still, and not while it goes on', () => {
+  const station = flap(new Station(), 0, 120);
+  station.said();
+  for (let at = 60; at < 89.5; at += 5) station.at(at).hears(door(false));
+  expect(station.said()).toEqual([]);
+  station.at(89.5).hears(door(false));
+  expect(station.said()).toEqual([well('door'), { kind: 'door', sensor: 'door', open: false }]);
+});
+
+test('a door that moved while only garbage came is believed at its first good word', () => {
+  const station = new Station().hears(door(true)).step({ type: 'rejected', source: 'board-1' }).at(15).ticks();
+  station.said();
+  expect(station.at(16).hears(door(false)).said()).toEqual([
+    well('door'),
+    { kind: 'door', sensor: 'door', open: false },
+  ]);
+});
+
+test('a gateway that says its device is gone makes the sensor unknown at once', () => {
+  const station = new Station({ sources: { 'tasmota-1': plugSource } });
+  const gone = { type: 'gone', sensor: 'port-5', reason: 'tasmota: Offline' } as const;
+  station.hears(port(0, undefined, 'port-5'), { source: 'tasmota-1', board: null }).said();
+  expect(station.step(gone).said()).toEqual([
+    { kind: 'sensor', sensor: 'port-5', health: 'silent', reason: 'tasmota: Offline' },
+  ]);
+  expect(station.live().ports).toEqual([{ sensor: 'port-5', state: 'unknown', mw: null }]);
+  expect(station.step(gone).effects()).toEqual([]);
+  expect(station.step({ ...gone, sensor: 'port-6' }).effects()).toEqual([]);
+});
+
+test('a fault of its own is said with its code, and what the sensor says is still taken', () => {
+  const station = new Station().hears(water(0, { fault: 7 }));
+  expect(station.said()).toMatchObject([
+    { kind: 'sensor', sensor: 'water', health: 'fault', reason: 'fault code 7' },
+    { kind: 'water', fault: 7 },
+  ]);
+  expect(station.live().water).toMatchObject([{ hot: 'unavailable', tankPct: 80, fault: 7 }]);
+});
+
+test.each<{ what: string; refuse: (station: Station) => Station; why: string; sensor: string }>([
+  {
+    what: 'one sensor more than the bound, expected ones counted',
+    refuse: (station) =>
+      station
+        .hears(door(false))
+        .hears(port(0))
+        .hears(port(0, 0, 'port-2')),
+    why: 'too-many',
+    sensor: 'port-2',
+  },
+  {
+    what: 'a sensor of another driver',
+    refuse: (station) => station.hears(door(false)).hears(door(true), { source: 'board-2', board: 'board-2/B1' }),
+    why: 'other-source',
+    sensor: 'door',
+  },
+  {
+    what: 'a door that is named like a port',
+    refuse: (station) => station.hears({ ...door(true), sensor: 'port-9' }),
+    why: 'unknown-kind',
+    sensor: 'port-9',
+  },
+  {
+    what: 'people who are named like an expected sensor of another kind',
+    refuse: (station) => station.hears({ ...people(0, 0), sensor: 'env' }),
+    why: 'unknown-kind',
+    sensor: 'env',
+  },
+  {
+    what: 'a name without a kind',
+    refuse: (station) => station.hears({ ...door(true), sensor: 'lamp' }),
+    why: 'unknown-kind',
+    sensor: 'lamp',
+  },
+])('refuses $what', ({ refuse, why, sensor }) => {
+  const sources = { 'board-1': { ...boardSource, expects: ['env'] }, 'board-2': boardSource };
+  const station = new Station({ sources, config: { maxSensors: 3 } });
+  const effects = refuse(station).effects();
+  const source = why === 'other-source' ? 'board-2' : 'board-1';
+  expect(effects.at(-1)).toEqual({ type: 'refused-sensor', sensor, source, why });
+  expect(station.live()).toMatchObject({ people: 'unknown', env: 'unknown' });
+});
+
+test('a known sensor is heard however many there are', () => {
+  const station = new Station({ config: { maxSensors: 1 } }).hears(door(false));
+  station.said();
+  expect(station.hears(door(true)).said()).toEqual([{ kind: 'door', sensor: 'door', open: true }]);
+});
+
+test('a door that is held open raises its alarm by the tick, once, and the live state shows it', () => {
+  const station = new Station({ sources: { 'board-1': { ...boardSource, silentAfterMs: 1e9 } } }).hears(door(true));
+  station.said();
+  station.at(300).ticks().ticks();
+  expect(station.effects()).toEqual([
+    {
+      type: 'said',
+      event: { body: { kind: 'door', sensor: 'door', open: true, alarm: 'held-open' }, transition: true },
+    },
+    { type: 'changed' },
+  ]);
+  expect(station.live().door).toMatchObject({ alarm: 'held-open' });
+});
+
+test('power alone waits for the report, a port that turns does not', () => {
+  const station = new Station().hears(port(9000));
+  station.effects();
+  expect(station.at(1).hears(port(12_000)).effects()).toEqual([]);
+  expect(station.at(2).hears(port(0)).effects()).toEqual([]);
+  expect(station.at(7).ticks().effects()).toMatchObject([{ event: { body: { state: 'free' } } }, { type: 'changed' }]);
+});
+
+test('the quiet hour empties what drifted, and lets those be who are there', () => {
+  const station = new Station().hears(door(false)).hears(people(0, 0)).hears(people(2, 0));
+  station.said();
+  expect(station.at(60).step({ type: 'quiet-hour' }).effects()).toEqual([]);
+  expect(station.at(1800).step({ type: 'quiet-hour' }).effects()).toEqual([
+    {
+      type: 'said',
+      event: {
+        body: { kind: 'people', sensor: 'people', in: 0, out: 0, inside: 0, basis: 'quiet-hour' },
+        transition: true,
+      },
+    },
+    { type: 'changed' },
+  ]);
+});
+
+test('the last of several doors counts for the people, and one that is unknown leaves all unknown', () => {
+  const station = new Station(expecting('door', 'door-2'));
+  expect(doorView(new Station().core)).toBeNull();
+  station.at(1).hears(door(false));
+  expect(doorView(station.core)).toBeNull();
+  station.at(2).hears(door(false, undefined, 'door-2'));
+  expect(doorView(station.core)).toEqual({ open: false, sinceMs: 2000 });
+  station.at(3).hears(door(true));
+  expect(doorView(station.core)).toEqual({ open: true, sinceMs: 3000 });
+});
+
+test('a flush says everything that was counted and not said, once', () => {
+  const station = new Station().hears(water(1000)).hears(port(9000, 50));
+  station.hears(water(1240)).hears(port(9000, 62)).said();
+  expect(station.at(5).flush().said()).toMatchObject([
+    { kind: 'water', ml: 240 },
+    { kind: 'port', mwh: 12 },
+  ]);
+  expect(station.flush().said()).toEqual([]);
+});
+
+test('a disk that is full stops measurements, not turns; nothing that was counted is lost', () => {
+  const never = Number.POSITIVE_INFINITY;
+  const full = { water: { ...config.water, measureEveryMs: never }, port: { ...config.port, measureEveryMs: never } };
+  const station = new Station({ config: full }).hears(water(0)).hears(port(9000, 0));
+  station.said();
+  station.at(10).hears(port(9000, 30)).at(86_400).hears(water(900)).hears(port(9000, 500)).ticks();
+  expect(station.told()).toEqual([]);
+  station.hears({ kind: 'port', sensor: 'port-1', mw: 9000, mwh: 510, fault: 3 });
+  expect(station.told()).toMatchObject([{ kind: 'port', state: 'fault', mwh: 510 }]);
+});
