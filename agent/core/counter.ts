@@ -13,9 +13,10 @@ export type Counter = {
   raw: number | null;
   /** The board's generation at that time. */
   generation: number;
+  /** Monotonic time of that value. */
   atMs: number;
-  /** A value that waits until it is known whether the board restarted before it. */
-  held: number | null;
+  /** A later value, which waits until it is known whether the board restarted before it. */
+  held: { raw: number; atMs: number } | null;
 };
 
 export type Advanced = { delta: number; counter: Counter };
@@ -27,6 +28,8 @@ export const freshCounter: Counter = { raw: null, generation: 0, atMs: 0, held: 
 
 /** Values this close below the modulus may wrap; any other that falls is a reset. */
 const wrapMargin = 2 ** 28;
+/** Before any moment of this boot. */
+const longAgoMs = Number.MIN_SAFE_INTEGER;
 
 /** The counts between the counter's last value and `raw`. The first value ever seen is a baseline. */
 export function advance(counter: Counter, raw: number, run: CounterRun, nowMs: number): Advanced {
@@ -35,16 +38,30 @@ export function advance(counter: Counter, raw: number, run: CounterRun, nowMs: n
 
 /** Keeps a value for later: the board may have restarted unseen. */
 export function hold(counter: Counter, raw: number, nowMs: number): Advanced {
-  return { delta: 0, counter: { ...counter, atMs: nowMs, held: raw } };
+  return { delta: 0, counter: { ...counter, held: { raw, atMs: nowMs } } };
 }
 
 /**
- * Accounts for a held value because its board restarts now and will never say it again. Whether it
- * had restarted before, too, nobody knows: the smaller of the two answers counts nothing twice.
+ * Accounts for a held value because its board began another run and will never say it again. Whether
+ * it had restarted before, too, nobody knows: the smaller of the two answers counts nothing twice.
+ *
+ * @param run the run that began; a value that was held since then is of that run, and is said again
  */
-export function release(counter: Counter): Advanced {
-  if (counter.held === null) return { delta: 0, counter };
-  return advance(counter, counter.held, { generation: counter.generation, bootedAtMs: null }, counter.atMs);
+export function release(counter: Counter, run: CounterRun): Advanced {
+  const { held, generation } = counter;
+  if (held === null) return { delta: 0, counter };
+  if (run.bootedAtMs !== null && held.atMs > run.bootedAtMs) return { delta: 0, counter: { ...counter, held: null } };
+  const sameRun = advance(counter, held.raw, { generation, bootedAtMs: null }, held.atMs);
+  return { ...sameRun, delta: Math.min(sameRun.delta, held.raw) };
+}
+
+/**
+ * The counter as another boot of the machine finds it: its times are of a clock that is gone. What
+ * was held then cannot be dated any more; being cumulative, the counter says it again.
+ */
+export function afterReboot(counter: Counter, run: CounterRun): Counter {
+  const generation = isOf(counter, run) ? run.generation : counter.generation;
+  return { ...counter, generation, atMs: longAgoMs, held: null };
 }
 
 /**
@@ -61,9 +78,13 @@ export function advanceMeter(counter: Counter, raw: number, nowMs: number): Adva
 function delta(counter: Counter, raw: number, run: CounterRun): number {
   const last = counter.raw;
   if (last === null) return 0;
-  const sinceBoot = run.bootedAtMs !== null && counter.atMs > run.bootedAtMs;
-  if (run.generation !== counter.generation && !sinceBoot) return raw;
+  if (!isOf(counter, run)) return raw;
   if (raw >= last) return raw - last;
   const wrapped = last >= counterModulus - wrapMargin && raw < wrapMargin;
   return wrapped ? raw + counterModulus - last : raw;
+}
+
+/** Whether the counter's last value is of this run of its board. */
+function isOf(counter: Counter, { generation, bootedAtMs }: CounterRun): boolean {
+  return counter.generation === generation || (bootedAtMs !== null && counter.atMs > bootedAtMs);
 }

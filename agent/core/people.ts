@@ -91,12 +91,12 @@ export function peopleReading(
   return applyCounts(began, state, reading.sensor, cameIn.delta, wentOut.delta, nowMs);
 }
 
-/** The board of this sensor restarts: what it had said and not been believed yet is counted now. */
-export function releasePeople(state: PeopleState, sensor: string, nowMs: number): Step {
+/** The board of this sensor began another run: what it had said and not been believed yet is counted now. */
+export function releasePeople(state: PeopleState, sensor: string, run: CounterRun, nowMs: number): Step {
   const before = state.sensors[sensor];
   if (!before) return { state, events: [] };
-  const cameIn = release(before.in);
-  const wentOut = release(before.out);
+  const cameIn = release(before.in, run);
+  const wentOut = release(before.out, run);
   const released = {
     ...state,
     sensors: { ...state.sensors, [sensor]: { ...before, in: cameIn.counter, out: wentOut.counter } },
@@ -164,10 +164,18 @@ export function distrustPeople(state: PeopleState, sensor: string, nowMs: number
 
 /** Another board stands in for the one that counted: its first values are a baseline, not visits. */
 export function rebasePeople(state: PeopleState, sensor: string): PeopleState {
+  return withPeopleCounters(state, sensor, () => freshCounter);
+}
+
+export function withPeopleCounters(
+  state: PeopleState,
+  sensor: string,
+  change: (counter: Counter) => Counter,
+): PeopleState {
   const known = state.sensors[sensor];
-  return known
-    ? { ...state, sensors: { ...state.sensors, [sensor]: { ...known, in: freshCounter, out: freshCounter } } }
-    : state;
+  if (!known) return state;
+  const changed = { ...known, in: change(known.in), out: change(known.out) };
+  return { ...state, sensors: { ...state.sensors, [sensor]: changed } };
 }
 
 /** Known only while a sensor that is heard backs the estimate. */

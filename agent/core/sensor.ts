@@ -1,6 +1,15 @@
 import type { EventBody } from '../../protocol/events.ts';
 import type { BoardRun } from './board.ts';
-import { type Advanced, advance, advanceMeter, type Counter, freshCounter, hold, release } from './counter.ts';
+import {
+  type Advanced,
+  advance,
+  advanceMeter,
+  type Counter,
+  type CounterRun,
+  freshCounter,
+  hold,
+  release,
+} from './counter.ts';
 import { type DoorConfig, type DoorState, doorReading, doorTick, initialDoor } from './door.ts';
 import { type EnvConfig, type EnvState, envReading, forgetEnv, initialEnv } from './env.ts';
 import {
@@ -152,9 +161,14 @@ export function forgetMachine(machine: Machine): Machine {
 
 /** Another board stands in for the one that counted: its first values are a baseline, not counts. */
 export function rebaseMachine(machine: Machine): Machine {
-  if (machine.kind === 'water') return { kind: 'water', water: { ...machine.water, ml: freshCounter } };
-  if (machine.kind === 'port') return { kind: 'port', port: { ...machine.port, mwh: freshCounter } };
-  return machine.kind === 'button' ? { kind: 'button', presses: freshCounter } : machine;
+  return withCounter(machine, () => freshCounter);
+}
+
+/** The machine with its counter changed, where it has one. */
+export function withCounter(machine: Machine, change: (counter: Counter) => Counter): Machine {
+  if (machine.kind === 'water') return { kind: 'water', water: { ...machine.water, ml: change(machine.water.ml) } };
+  if (machine.kind === 'port') return { kind: 'port', port: { ...machine.port, mwh: change(machine.port.mwh) } };
+  return machine.kind === 'button' ? { kind: 'button', presses: change(machine.presses) } : machine;
 }
 
 /** Says what is counted but unsaid, before the board's counters begin again or the agent stops. */
@@ -170,19 +184,25 @@ export function flushMachine(machine: Machine, sensor: string, nowMs: number, co
   return { machine, events: [] };
 }
 
-/** The board restarts: a value that waited is counted now, and what is unsaid is said. */
-export function releaseMachine(machine: Machine, sensor: string, nowMs: number, config: MachineConfig): MachineStep {
-  if (machine.kind === 'button') return sayPresses(release(machine.presses), sensor);
-  return flushMachine(released(machine), sensor, nowMs, config);
+/** The board began another run: a value that waited is counted now, and what is unsaid is said. */
+export function releaseMachine(
+  machine: Machine,
+  sensor: string,
+  run: CounterRun,
+  nowMs: number,
+  config: MachineConfig,
+): MachineStep {
+  if (machine.kind === 'button') return sayPresses(release(machine.presses, run), sensor);
+  return flushMachine(released(machine, run), sensor, nowMs, config);
 }
 
-function released(machine: Machine): Machine {
+function released(machine: Machine, run: CounterRun): Machine {
   if (machine.kind === 'water') {
-    const { delta, counter } = release(machine.water.ml);
+    const { delta, counter } = release(machine.water.ml, run);
     return { kind: 'water', water: { ...machine.water, ml: counter, unsaidMl: machine.water.unsaidMl + delta } };
   }
   if (machine.kind !== 'port') return machine;
-  const { delta, counter } = release(machine.port.mwh);
+  const { delta, counter } = release(machine.port.mwh, run);
   return { kind: 'port', port: { ...machine.port, mwh: counter, unsaidMwh: machine.port.unsaidMwh + delta } };
 }
 

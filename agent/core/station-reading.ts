@@ -28,7 +28,7 @@ export function stepReading(core: StationCore, input: ReadingInput, config: Stat
   if (typeof entry === 'string') return refusal(core, reading.sensor, source, entry);
   if (entry.source !== source) return refusal(core, reading.sensor, source, 'other-source');
   const board = input.board;
-  const exchanged = entry.board !== null && entry.board !== board;
+  const exchanged = entry.board !== board;
   const based = exchanged ? { ...core, people: rebasePeople(core.people, reading.sensor) } : core;
   const withRun =
     board !== null && !(board in core.boards)
@@ -86,7 +86,7 @@ function listen(
 
 function firstWord(core: StationCore, input: ReadingInput, config: StationConfig): SensorEntry | RefusalReason {
   if (Object.keys(core.sensors).length >= config.maxSensors) return 'too-many';
-  return newEntry(input.source, input.board, startMachine(input.reading.kind, undefined), input.at.monoMs);
+  return newEntry(input.source, null, startMachine(input.reading.kind, undefined), input.at.monoMs);
 }
 
 function refusal(core: StationCore, sensor: string, source: string, why: RefusalReason): StationStep {

@@ -61,20 +61,20 @@ function restartBoard(
   at: Moment,
   config: StationConfig,
 ): StationStep {
+  const run = next(core.boards[board] ?? startBoard(undefined, core.boot, at.monoMs));
   const effects: StationEffect[] = [];
   let released = core;
   for (const [sensor, entry] of Object.entries(core.sensors)) {
     if (entry.board !== board) continue;
-    const step = releaseMachine(entry.machine, sensor, at.monoMs, config);
+    const step = releaseMachine(entry.machine, sensor, run, at.monoMs, config);
     const people = peopleStep(
       withSensor(released, sensor, { ...entry, machine: step.machine }),
-      releasePeople(released.people, sensor, at.monoMs),
+      releasePeople(released.people, sensor, run, at.monoMs),
     );
     released = people.core;
     effects.push(...saidEffects(step.events), ...people.effects);
   }
-  const run = core.boards[board] ?? startBoard(undefined, core.boot, at.monoMs);
-  return { core: withBoard(released, board, next(run)), effects };
+  return { core: withBoard(released, board, run), effects };
 }
 
 function flush(core: StationCore, at: Moment, config: StationConfig): StationStep {

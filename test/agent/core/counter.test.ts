@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import {
   advance,
   advanceMeter,
+  afterReboot,
   type Counter,
   type CounterRun,
   freshCounter,
@@ -18,6 +19,8 @@ const at = (raw: number | null, more: Partial<Counter> = {}): Counter => ({
   held: null,
   ...more,
 });
+
+const holding = (raw: number | null, held: number): Counter => at(raw, { held: { raw: held, atMs: 2000 } });
 
 test.each<{ what: string; given: Counter; raw: number; run?: CounterRun; delta: number }>([
   { what: 'the first value ever is a baseline', given: freshCounter, raw: 812, delta: 0 },
@@ -60,31 +63,46 @@ test.each<{ what: string; given: Counter; raw: number; run?: CounterRun; delta: 
 
 test('a value that is held counts nothing until the board is known', () => {
   const held = hold(at(10), 14, 2000);
-  expect(held).toEqual({ delta: 0, counter: { raw: 10, generation: 0, atMs: 2000, held: 14 } });
+  expect(held).toEqual({ delta: 0, counter: { raw: 10, generation: 0, atMs: 1000, held: { raw: 14, atMs: 2000 } } });
   expect(advance(held.counter, 15, run, 3000).delta).toBe(5);
   expect(advance(held.counter, 15, { generation: 1, bootedAtMs: null }, 3000).delta).toBe(15);
 });
 
-test.each<{ what: string; given: Counter; delta: number; raw: number | null }>([
+const next = (bootedAtMs: number | null): CounterRun => ({ generation: 1, bootedAtMs });
+
+test.each<{ what: string; given: Counter; of?: CounterRun; delta: number; raw: number | null }>([
   { what: 'nothing held', given: at(10), delta: 0, raw: 10 },
-  {
-    what: 'held of the same run, or of a restarted one that is further',
-    given: at(10, { held: 14 }),
-    delta: 4,
-    raw: 14,
-  },
-  { what: 'held of a restarted board', given: at(500, { held: 3 }), delta: 3, raw: 3 },
-  { what: 'held before anything was counted', given: at(null, { held: 14 }), delta: 0, raw: 14 },
-])('released where $what: $delta', ({ given, delta, raw }) => {
-  const released = release(given);
+  { what: 'held of the run before', given: holding(10, 14), delta: 4, raw: 14 },
+  { what: 'held of a run between', given: holding(500, 3), delta: 3, raw: 3 },
+  { what: 'held after a wrap, or of a run between', given: holding(4_294_967_096, 7), delta: 7, raw: 7 },
+  { what: 'held before anything was counted', given: holding(null, 14), delta: 0, raw: 14 },
+  { what: 'held before the new run began', given: holding(10, 14), of: next(2001), delta: 4, raw: 14 },
+  { what: 'held since the new run began', given: holding(10, 14), of: next(1999), delta: 0, raw: 10 },
+])('released where $what: $delta', ({ given, of = next(null), delta, raw }) => {
+  const released = release(given, of);
   expect(released.delta).toBe(delta);
   expect(released.counter).toMatchObject({ raw, held: null, generation: 0 });
 });
 
-test('what a released value counted is not counted again when its restart becomes known later', () => {
-  const held = hold(at(500), 3, 6000).counter;
-  const released = release(held).counter;
-  expect(advance(released, 5, { generation: 1, bootedAtMs: 5500 }, 7000).delta).toBe(2);
+test('what was held since the new run began is counted when that run says it again, and once', () => {
+  const released = release(holding(500, 3), next(1500)).counter;
+  expect(advance(released, 5, next(1500), 7000).delta).toBe(5);
+  const before = release(holding(500, 503), next(2500)).counter;
+  expect(advance(before, 5, next(2500), 7000).delta).toBe(5);
+});
+
+test('after a reboot of the machine the times of its counters are of no clock any more', () => {
+  const rebooted = afterReboot(holding(10, 14), run);
+  expect(rebooted).toMatchObject({ raw: 10, generation: 0, held: null });
+  // 3000 ms of this boot are no earlier than 1000 ms of the one before.
+  expect(advance(rebooted, 13, next(500), 3000).delta).toBe(13);
+  expect(advance(rebooted, 13, run, 3000).delta).toBe(3);
+  expect(JSON.parse(JSON.stringify(rebooted))).toEqual(rebooted);
+});
+
+test('a value that was of the new run already stays of it over a reboot', () => {
+  const spoken = at(3, { atMs: 6000 });
+  expect(advance(afterReboot(spoken, next(5000)), 5, next(5000), 100).delta).toBe(2);
 });
 
 test.each<{ what: string; given: number | null; raw: number; delta: number; stands: number }>([

@@ -33,8 +33,8 @@ export class People {
     return this.take(peopleTick(this.state, door, nowMs, config));
   }
 
-  releases(nowMs = 0, sensor = 'people'): this {
-    return this.take(releasePeople(this.state, sensor, nowMs));
+  releases(of: CounterRun = run, sensor = 'people'): this {
+    return this.take(releasePeople(this.state, sensor, of, 0));
   }
 
   take({ state, events }: Step): this {

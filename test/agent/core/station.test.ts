@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import type { Reading } from '../../../agent/core/reading.ts';
 import { doorView } from '../../../agent/core/station-core.ts';
 import { boardSource, config, door, people, plugSource, port, Station, silent, water, well } from './station-steps.ts';
 
@@ -34,6 +35,12 @@ test('a sensor that falls silent is unknown until it speaks again', () => {
   expect(station.at(16).ticks().said()).toEqual([]);
   station.at(20).hears(door(false, true));
   expect(station.said()).toEqual([well('door'), { kind: 'door', sensor: 'door', open: false, locked: true }]);
+});
+
+test('a silent sensor measures nothing', () => {
+  const station = new Station().hears(water(0)).hears(water(100)).at(15).ticks();
+  station.said();
+  expect(station.at(400).ticks().said()).toEqual([]);
 });
 
 test('a silent counter no longer backs the people inside', () => {
@@ -179,6 +186,42 @@ test('power alone waits for the report, a port that turns does not', () => {
   expect(station.at(1).hears(port(12_000)).effects()).toEqual([]);
   expect(station.at(2).hears(port(0)).effects()).toEqual([]);
   expect(station.at(7).ticks().effects()).toMatchObject([{ event: { body: { state: 'free' } } }, { type: 'changed' }]);
+});
+
+test.each<{ what: string; hears: Reading; changes: boolean }>([
+  { what: 'smoke', hears: { kind: 'env', sensor: 'env', smoke: true }, changes: true },
+  { what: 'warmer air', hears: { kind: 'env', sensor: 'env', smoke: false, tempC: 30 }, changes: false },
+  { what: 'the end of hot water', hears: water(0, { hotC: 20 }), changes: true },
+  { what: 'the end of cold water', hears: water(0, { coldC: 50 }), changes: true },
+  { what: 'a cup', hears: water(200), changes: false },
+  { what: 'a visit', hears: people(1, 0), changes: true },
+  { what: 'nobody', hears: people(0, 0), changes: false },
+])('$what is to be reported at once: $changes', ({ hears, changes }) => {
+  const station = new Station().hears({ kind: 'env', sensor: 'env', smoke: false }).hears(water(0)).hears(people(0, 0));
+  station.effects();
+  expect(
+    station
+      .at(1)
+      .hears(hears)
+      .effects()
+      .some(({ type }) => type === 'changed'),
+  ).toBe(changes);
+});
+
+test('the people heal by the tick, by the doors that the station has', () => {
+  const station = new Station()
+    .hears(door(false))
+    .hears(people(0, 0))
+    .hears(people(2, 0, false));
+  for (let at = 5; at < 600; at += 5)
+    station
+      .at(at)
+      .hears(door(false))
+      .hears(people(2, 0, false))
+      .ticks();
+  station.told();
+  station.at(600).ticks();
+  expect(station.told()).toMatchObject([{ kind: 'people', inside: 0, basis: 'presence' }]);
 });
 
 test('the quiet hour empties what drifted, and lets those be who are there', () => {
