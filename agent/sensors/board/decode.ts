@@ -8,7 +8,9 @@ export type BoardNames = {
 };
 
 /** The last line of every board on one wire; it outlives a reconnect. */
-export type LineHistory = Readonly<Record<string, { n: number; atMs: number }>>;
+export type LineHistory = Readonly<Record<string, LastLine>>;
+
+type LastLine = { n: number; text: string; atMs: number };
 
 /** A board speaks a line a sensor at a change and every 5 s: it is never faster than this. */
 const maxLinesPerMs = 0.2;
@@ -35,22 +37,18 @@ export function decodeLine(
     return { history, events: [{ type: 'rejected', cause: 'too-many-boards', detail: parsed.board }] };
   }
   const board = `${source}/${parsed.board}`;
-  const counted = countLine(history[parsed.board], parsed, board, nowMs);
-  if (counted === 'repeated') return { history, events: [] };
-  const next = { ...history, [parsed.board]: { n: parsed.n, atMs: nowMs } };
-  return { history: next, events: [...counted, ...reportEvents(parsed, board, names)] };
+  const known = history[parsed.board];
+  const last = known && nowMs - known.atMs <= tellableMs ? known : undefined;
+  // A wire that echoes repeats every byte; the same counter with other words is of another run.
+  if (last?.text === line) return { history, events: [] };
+  const next = { ...history, [parsed.board]: { n: parsed.n, text: line, atMs: nowMs } };
+  return { history: next, events: [...countLine(last, parsed, board, nowMs), ...reportEvents(parsed, board, names)] };
 }
 
-function countLine(
-  last: { n: number; atMs: number } | undefined,
-  line: BoardLine,
-  board: string,
-  nowMs: number,
-): DriverEvent[] | 'repeated' {
+function countLine(last: LastLine | undefined, line: BoardLine, board: string, nowMs: number): DriverEvent[] {
   // The board may have restarted while nobody listened.
-  if (!last || nowMs - last.atMs > tellableMs) return [{ type: 'board-unsettled', board }];
-  const ahead = (line.n - last.n + lineCounterModulus) % lineCounterModulus;
-  if (ahead === 0) return 'repeated';
+  if (!last) return [{ type: 'board-unsettled', board }];
+  const ahead = ((line.n - last.n - 1 + lineCounterModulus) % lineCounterModulus) + 1;
   if (ahead === 1) return [];
   const possible = (nowMs - last.atMs) * maxLinesPerMs + slackLines;
   if (ahead <= possible) return [{ type: 'lost-lines', board, lines: ahead - 1 }];
