@@ -21,6 +21,9 @@ export type Counter = {
 
 export type Advanced = { delta: number; counter: Counter };
 
+/** Accounts for what a counter holds, in the way of what became known of its board. */
+export type Settle = (counter: Counter) => Advanced;
+
 /** Accounts for a raw value in the way of its source. */
 export type Count = (counter: Counter, raw: number) => Advanced;
 
@@ -28,6 +31,8 @@ export const freshCounter: Counter = { raw: null, generation: 0, atMs: 0, held: 
 
 /** Values this close below the modulus may wrap; any other that falls is a reset. */
 const wrapMargin = 2 ** 28;
+/** `up=` tells whole seconds: a run began up to this much later than `bootedAtMs`. */
+const upStepMs = 1000;
 /** Before any moment of this boot. */
 const longAgoMs = Number.MIN_SAFE_INTEGER;
 
@@ -41,32 +46,41 @@ export function hold(counter: Counter, raw: number, nowMs: number): Advanced {
   return { delta: 0, counter: { ...counter, held: { raw, atMs: nowMs } } };
 }
 
-/**
- * Accounts for a held value because its board began another run and will never say it again. Whether
- * it had restarted before, too, nobody knows: the smaller of the two answers counts nothing twice.
- *
- * @param run the run that began; a value that was held since then is of that run, and is said again
- */
-export function release(counter: Counter, run: CounterRun): Advanced {
-  const { held, generation } = counter;
+/** Accounts for a held value: its board went on, so that it is of this run. */
+export function resume(counter: Counter, run: CounterRun, nowMs: number): Advanced {
+  const { held } = counter;
   if (held === null) return { delta: 0, counter };
-  if (run.bootedAtMs !== null && held.atMs > run.bootedAtMs) return { delta: 0, counter: { ...counter, held: null } };
-  const sameRun = advance(counter, held.raw, { generation, bootedAtMs: null }, held.atMs);
-  return { ...sameRun, delta: Math.min(sameRun.delta, held.raw) };
+  return advance(counter, held.raw, run, held.atMs === longAgoMs ? nowMs : held.atMs);
 }
 
 /**
- * The counter as another boot of the machine finds it: its times are of a clock that is gone. What
- * was held then cannot be dated any more; being cumulative, the counter says it again.
+ * Accounts for a held value as its board begins another run. Of a run before, whether the board had
+ * restarted before it, too, nobody knows: the smaller of the two answers counts nothing twice.
+ */
+export function release(counter: Counter, before: CounterRun, run: CounterRun, nowMs: number): Advanced {
+  const { held } = counter;
+  if (held === null) return { delta: 0, counter };
+  const began = run.bootedAtMs ?? Number.POSITIVE_INFINITY;
+  if (held.atMs > began + upStepMs) return resume(counter, run, nowMs);
+  // Of this run or of the one before, and nobody can date it; if of this one it is said again.
+  const unsure = held.atMs > began || (held.atMs === longAgoMs && run.bootedAtMs !== null);
+  if (unsure) return { delta: 0, counter: { ...counter, held: null } };
+  const ofRunBefore = resume(counter, before, nowMs);
+  return { ...ofRunBefore, delta: Math.min(ofRunBefore.delta, held.raw) };
+}
+
+/**
+ * The counter as another boot of the machine finds it: its times are of a clock that is gone, and
+ * lie before any moment of this one.
  */
 export function afterReboot(counter: Counter, run: CounterRun): Counter {
   const generation = isOf(counter, run) ? run.generation : counter.generation;
-  return { ...counter, generation, atMs: longAgoMs, held: null };
+  return { ...counter, generation, atMs: longAgoMs, held: counter.held && { ...counter.held, atMs: longAgoMs } };
 }
 
 /**
- * The same for a meter that keeps its total over power cuts (a smart plug): it never restarts
- * unseen, but a gateway may repeat an older value, which is no reset. Below half is one.
+ * What a meter gained that keeps its total over power cuts (a smart plug): it never restarts unseen,
+ * but a gateway may repeat an older value, which is no reset. Below half is one.
  */
 export function advanceMeter(counter: Counter, raw: number, nowMs: number): Advanced {
   const last = counter.raw;
@@ -80,7 +94,9 @@ function delta(counter: Counter, raw: number, run: CounterRun): number {
   if (last === null) return 0;
   if (!isOf(counter, run)) return raw;
   if (raw >= last) return raw - last;
-  const wrapped = last >= counterModulus - wrapMargin && raw < wrapMargin;
+  // A run that just began is far from its wrap.
+  const wraps = run.generation === counter.generation && last >= counterModulus - wrapMargin;
+  const wrapped = wraps && raw < wrapMargin;
   return wrapped ? raw + counterModulus - last : raw;
 }
 

@@ -1,5 +1,5 @@
 import type { EventBody, PeopleBasis } from '../../protocol/events.ts';
-import { type Advanced, advance, type Counter, type CounterRun, freshCounter, hold, release } from './counter.ts';
+import { type Advanced, advance, type Counter, type CounterRun, freshCounter, hold, type Settle } from './counter.ts';
 import type { PeopleReading } from './reading.ts';
 
 export type PeopleConfig = {
@@ -91,18 +91,18 @@ export function peopleReading(
   return applyCounts(began, state, reading.sensor, cameIn.delta, wentOut.delta, nowMs);
 }
 
-/** The board of this sensor began another run: what it had said and not been believed yet is counted now. */
-export function releasePeople(state: PeopleState, sensor: string, run: CounterRun, nowMs: number): Step {
+/** The board of this sensor is known again: what it had said and not been believed yet is counted now. */
+export function settlePeople(state: PeopleState, sensor: string, settle: Settle, nowMs: number): Step {
   const before = state.sensors[sensor];
   if (!before) return { state, events: [] };
-  const cameIn = release(before.in, run);
-  const wentOut = release(before.out, run);
-  const released = {
+  const cameIn = settle(before.in);
+  const wentOut = settle(before.out);
+  const settled = {
     ...state,
     sensors: { ...state.sensors, [sensor]: { ...before, in: cameIn.counter, out: wentOut.counter } },
   };
-  if (cameIn.delta + wentOut.delta === 0) return { state: released, events: [] };
-  return applyCounts({ ...released, inside: state.inside ?? 0 }, state, sensor, cameIn.delta, wentOut.delta, nowMs);
+  if (cameIn.delta + wentOut.delta === 0) return { state: settled, events: [] };
+  return applyCounts({ ...settled, inside: state.inside ?? 0 }, state, sensor, cameIn.delta, wentOut.delta, nowMs);
 }
 
 function applyCounts(

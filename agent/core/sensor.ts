@@ -1,15 +1,6 @@
 import type { EventBody } from '../../protocol/events.ts';
 import type { BoardRun } from './board.ts';
-import {
-  type Advanced,
-  advance,
-  advanceMeter,
-  type Counter,
-  type CounterRun,
-  freshCounter,
-  hold,
-  release,
-} from './counter.ts';
+import { type Advanced, advance, advanceMeter, type Counter, freshCounter, hold, type Settle } from './counter.ts';
 import { type DoorConfig, type DoorState, doorReading, doorTick, initialDoor } from './door.ts';
 import { type EnvConfig, type EnvState, envReading, forgetEnv, initialEnv } from './env.ts';
 import {
@@ -184,26 +175,18 @@ export function flushMachine(machine: Machine, sensor: string, nowMs: number, co
   return { machine, events: [] };
 }
 
-/** The board began another run: a value that waited is counted now, and what is unsaid is said. */
-export function releaseMachine(
-  machine: Machine,
-  sensor: string,
-  run: CounterRun,
-  nowMs: number,
-  config: MachineConfig,
-): MachineStep {
-  if (machine.kind === 'button') return sayPresses(release(machine.presses, run), sensor);
-  return flushMachine(released(machine, run), sensor, nowMs, config);
-}
-
-function released(machine: Machine, run: CounterRun): Machine {
+/** The board is known again: a value that waited is counted now. */
+export function settleMachine(machine: Machine, sensor: string, settle: Settle): MachineStep {
+  if (machine.kind === 'button') return sayPresses(settle(machine.presses), sensor);
   if (machine.kind === 'water') {
-    const { delta, counter } = release(machine.water.ml, run);
-    return { kind: 'water', water: { ...machine.water, ml: counter, unsaidMl: machine.water.unsaidMl + delta } };
+    const { delta, counter } = settle(machine.water.ml);
+    const unsaidMl = machine.water.unsaidMl + delta;
+    return { machine: { kind: 'water', water: { ...machine.water, ml: counter, unsaidMl } }, events: [] };
   }
-  if (machine.kind !== 'port') return machine;
-  const { delta, counter } = release(machine.port.mwh, run);
-  return { kind: 'port', port: { ...machine.port, mwh: counter, unsaidMwh: machine.port.unsaidMwh + delta } };
+  if (machine.kind !== 'port') return { machine, events: [] };
+  const { delta, counter } = settle(machine.port.mwh);
+  const unsaidMwh = machine.port.unsaidMwh + delta;
+  return { machine: { kind: 'port', port: { ...machine.port, mwh: counter, unsaidMwh } }, events: [] };
 }
 
 /** What the sensor says of itself: a reason, or null where all is well. */

@@ -17,6 +17,8 @@ const maxLinesPerMs = 0.2;
 const slackLines = 50;
 /** After this long without a line a counter that went on and one that began again look alike. */
 const tellableMs = 60_000;
+/** A wire that echoes says the same bytes again within this time. */
+const echoMs = 1000;
 /** Boards on one wire; more ids than this are garbage that happens to have a good CRC. */
 const maxBoards = 8;
 
@@ -39,8 +41,7 @@ export function decodeLine(
   const board = `${source}/${parsed.board}`;
   const known = history[parsed.board];
   const last = known && nowMs - known.atMs <= tellableMs ? known : undefined;
-  // A wire that echoes repeats every byte; the same counter with other words is of another run.
-  if (last?.text === line) return { history, events: [] };
+  if (last?.text === line && nowMs - last.atMs <= echoMs) return { history, events: [] };
   const next = { ...history, [parsed.board]: { n: parsed.n, text: line, atMs: nowMs } };
   return { history: next, events: [...countLine(last, parsed, board, nowMs), ...reportEvents(parsed, board, names)] };
 }
@@ -48,8 +49,10 @@ export function decodeLine(
 function countLine(last: LastLine | undefined, line: BoardLine, board: string, nowMs: number): DriverEvent[] {
   // The board may have restarted while nobody listened.
   if (!last) return [{ type: 'board-unsettled', board }];
-  const ahead = ((line.n - last.n - 1 + lineCounterModulus) % lineCounterModulus) + 1;
+  const ahead = (line.n - last.n + lineCounterModulus) % lineCounterModulus;
   if (ahead === 1) return [];
+  // Of another run perhaps, which began at the same count; or the counter stands still, which no run tells.
+  if (ahead === 0) return [{ type: 'board-unsettled', board }];
   const possible = (nowMs - last.atMs) * maxLinesPerMs + slackLines;
   if (ahead <= possible) return [{ type: 'lost-lines', board, lines: ahead - 1 }];
   if (line.n <= possible) return [{ type: 'board-restarted', board }];

@@ -9,6 +9,7 @@ import {
   freshCounter,
   hold,
   release,
+  resume,
 } from '../../../agent/core/counter.ts';
 
 const run: CounterRun = { generation: 0, bootedAtMs: null };
@@ -20,7 +21,7 @@ const at = (raw: number | null, more: Partial<Counter> = {}): Counter => ({
   ...more,
 });
 
-const holding = (raw: number | null, held: number): Counter => at(raw, { held: { raw: held, atMs: 2000 } });
+const holding = (raw: number | null, held: number): Counter => at(raw, { atMs: 500, held: { raw: held, atMs: 2000 } });
 
 test.each<{ what: string; given: Counter; raw: number; run?: CounterRun; delta: number }>([
   { what: 'the first value ever is a baseline', given: freshCounter, raw: 812, delta: 0 },
@@ -48,6 +49,13 @@ test.each<{ what: string; given: Counter; raw: number; run?: CounterRun; delta: 
     delta: 3,
   },
   {
+    what: 'one that was read in the second before, just below the wrap',
+    given: at(4_294_967_096, { atMs: 5500 }),
+    raw: 0,
+    run: { generation: 1, bootedAtMs: 5000 },
+    delta: 0,
+  },
+  {
     what: 'the same where it had not',
     given: at(2, { atMs: 4000 }),
     raw: 5,
@@ -70,34 +78,65 @@ test('a value that is held counts nothing until the board is known', () => {
 
 const next = (bootedAtMs: number | null): CounterRun => ({ generation: 1, bootedAtMs });
 
-test.each<{ what: string; given: Counter; of?: CounterRun; delta: number; raw: number | null }>([
+test.each<{ what: string; given: Counter; before?: CounterRun; of?: CounterRun; delta: number; raw: number | null }>([
   { what: 'nothing held', given: at(10), delta: 0, raw: 10 },
   { what: 'held of the run before', given: holding(10, 14), delta: 4, raw: 14 },
   { what: 'held of a run between', given: holding(500, 3), delta: 3, raw: 3 },
   { what: 'held after a wrap, or of a run between', given: holding(4_294_967_096, 7), delta: 7, raw: 7 },
   { what: 'held before anything was counted', given: holding(null, 14), delta: 0, raw: 14 },
+  {
+    what: 'held of a run before that had not spoken',
+    given: holding(10, 14),
+    before: next(null),
+    of: { generation: 2, bootedAtMs: null },
+    delta: 14,
+    raw: 14,
+  },
   { what: 'held before the new run began', given: holding(10, 14), of: next(2001), delta: 4, raw: 14 },
-  { what: 'held since the new run began', given: holding(10, 14), of: next(1999), delta: 0, raw: 10 },
-])('released where $what: $delta', ({ given, of = next(null), delta, raw }) => {
-  const released = release(given, of);
+  { what: 'held in the second in which the new run began', given: holding(10, 14), of: next(1000), delta: 0, raw: 10 },
+  { what: 'held of the new run', given: holding(10, 14), of: next(999), delta: 14, raw: 14 },
+])('released where $what: $delta', ({ given, before = run, of = next(null), delta, raw }) => {
+  const released = release(given, before, of, 5000);
   expect(released.delta).toBe(delta);
-  expect(released.counter).toMatchObject({ raw, held: null, generation: 0 });
+  expect(released.counter).toMatchObject({ raw, held: null });
 });
 
-test('what was held since the new run began is counted when that run says it again, and once', () => {
-  const released = release(holding(500, 3), next(1500)).counter;
-  expect(advance(released, 5, next(1500), 7000).delta).toBe(5);
-  const before = release(holding(500, 503), next(2500)).counter;
+test.each<{ what: string; given: Counter; delta: number }>([
+  { what: 'nothing held', given: at(10), delta: 0 },
+  { what: 'what was held', given: holding(10, 14), delta: 4 },
+  { what: 'what was held after a wrap', given: holding(4_294_967_293, 7), delta: 10 },
+  { what: 'the first value of all: a baseline', given: holding(null, 14), delta: 0 },
+])('a board that went on: $what counts $delta', ({ given, delta }) => {
+  const resumed = resume(given, run, 5000);
+  expect(resumed.delta).toBe(delta);
+  expect(resumed.counter).toMatchObject({ raw: given.held?.raw ?? 10, held: null });
+});
+
+test('what was held of the new run is counted once, whether or not it was sure', () => {
+  const sure = release(holding(500, 3), run, next(500), 5000).counter;
+  expect(advance(sure, 5, next(500), 7000).delta).toBe(2);
+  const unsure = release(holding(500, 3), run, next(1500), 5000).counter;
+  expect(advance(unsure, 5, next(1500), 7000).delta).toBe(5);
+  const before = release(holding(500, 503), run, next(2500), 5000).counter;
   expect(advance(before, 5, next(2500), 7000).delta).toBe(5);
 });
 
 test('after a reboot of the machine the times of its counters are of no clock any more', () => {
-  const rebooted = afterReboot(holding(10, 14), run);
-  expect(rebooted).toMatchObject({ raw: 10, generation: 0, held: null });
+  const rebooted = afterReboot(at(10), run);
   // 3000 ms of this boot are no earlier than 1000 ms of the one before.
   expect(advance(rebooted, 13, next(500), 3000).delta).toBe(13);
   expect(advance(rebooted, 13, run, 3000).delta).toBe(3);
   expect(JSON.parse(JSON.stringify(rebooted))).toEqual(rebooted);
+});
+
+test('what was held before a reboot counts where the board went on, or is heard to begin again; else it is said again', () => {
+  const rebooted = afterReboot(holding(10, 14), run);
+  const resumed = resume(rebooted, run, 5000);
+  expect(resumed.delta).toBe(4);
+  // Whenever it was said, what is counted now is not counted again as a later run's.
+  expect(advance(resumed.counter, 15, next(4000), 6000).delta).toBe(1);
+  expect(release(rebooted, run, next(null), 5000).delta).toBe(4);
+  expect(release(rebooted, run, next(-500_000), 5000)).toEqual({ delta: 0, counter: { ...rebooted, held: null } });
 });
 
 test('a value that was of the new run already stays of it over a reboot', () => {
@@ -120,7 +159,7 @@ test.each<{ what: string; given: number | null; raw: number; delta: number; stan
 
 test('over any steps and wraps the deltas add up to what the board counted', () => {
   const start = fc.integer({ min: 0, max: 2 ** 32 - 1 });
-  const steps = fc.array(fc.integer({ min: 0, max: 2 ** 27 }), { maxLength: 60 });
+  const steps = fc.array(fc.integer({ min: 0, max: 2 ** 27 }), { maxLength: 60, size: 'max' });
   fc.assert(
     fc.property(start, steps, (first, gains) => {
       let total = first;

@@ -12,6 +12,12 @@ export type Field = (typeof fields)[number];
 export type Sums = Record<Field, number>;
 
 const modulus = 2 ** 32;
+/** Counters that a fall would be taken for the wrap of. */
+const nearWrap = (counted: Sums): boolean => Object.values(counted).some((raw) => raw > modulus - 2 ** 28);
+
+/** A board so young that the next one is no younger cannot be told from it. */
+const youngS = 60;
+
 const none = (): Sums => ({ in: 0, out: 0, ml: 0, mwh: 0, presses: 0 });
 
 /** The lines of one board by the fields that they tell. */
@@ -34,13 +40,17 @@ export class CountingBoard {
   readonly said = none();
   /** False once something happened that no wire can tell (protocol README §1). */
   exact = true;
-  /** False once a restart looked like a wrap: unheard, of counters near it, and without any up= for ten seconds. */
+  /**
+   * False once a board that restarted unheard and said no up= for ten seconds was taken for what it was, and its
+   * counters were near the wrap, or the machine's clock began again before the up= came.
+   */
   bounded = true;
   seconds = 1000;
   #core: StationCore;
   #history: LineHistory = {};
   #boot = 0;
   #bootedS: number;
+  #lastHeardS = this.seconds;
   #n: number;
   /** Counted by this run of the board, and how much of it was heard. */
   #counted: Sums;
@@ -49,6 +59,9 @@ export class CountingBoard {
   #unheardRun: Sums | null = null;
   /** The agent does not know whether the board restarted. */
   #inDoubt = false;
+  /** What it was told in doubt cannot be dated any more: the machine's clock began again. */
+  #undated = false;
+  #guessed = false;
 
   constructor(start: Sums, firstLine: number, upS: number) {
     this.#counted = { ...start };
@@ -68,8 +81,8 @@ export class CountingBoard {
     for (const endS = this.seconds + seconds; this.seconds < endS; ) {
       this.seconds = Math.min(endS, this.seconds + 5);
       this.#step({ type: 'tick', at: this.#at() });
+      if (this.#unheardRun && Object.values(this.#core.boards).every((run) => run.settled)) this.#takenAsItWas();
     }
-    if (seconds > 60) this.#inDoubt = true;
   }
 
   /** Everything is said; of the lines in `lost` nothing arrives. */
@@ -89,7 +102,9 @@ export class CountingBoard {
 
   /** The board restarts and says so before anything else. */
   restart(): void {
-    if (this.#inDoubt) this.exact = false;
+    // What was said in doubt is of the run before, or of one between: the smaller answer counts nothing twice.
+    const young = this.seconds - this.#bootedS < youngS;
+    if (this.#inDoubt && (young || this.#unheardRun || this.#undated || nearWrap(this.#counted))) this.exact = false;
     this.wait(2);
     this.#begin();
     this.#line('board', { up: 0 }, []);
@@ -101,13 +116,16 @@ export class CountingBoard {
     const memory = readMemoryRows(memoryRows(stationMemory(this.#core))).memory;
     this.seconds += awayS;
     if (board) {
-      // A board so young that a second one is no younger cannot be told from it.
-      if (this.#inDoubt || upS < 60 || awayS > 300) this.exact = false;
+      if (this.#inDoubt || upS < youngS || awayS > 300) this.exact = false;
       this.#unheardRun ??= { ...this.#counted };
       this.#begin();
       this.seconds += 1;
     }
-    if (machine) this.#boot += 1;
+    if (machine) {
+      this.#boot += 1;
+      this.#undated = this.#inDoubt;
+      if (this.#guessed) this.bounded = false;
+    }
     this.#history = {};
     this.#inDoubt = true;
     this.#core = startStation({ 'board-1': boardSource }, memory, `boot-${this.#boot}`, this.#monoMs());
@@ -124,11 +142,14 @@ export class CountingBoard {
     this.#heard = none();
   }
 
+  /** Ten seconds without any up=: what looks like the run before, or like a wrap, counts as that. */
+  #takenAsItWas(): void {
+    this.exact = false;
+    this.#guessed = true;
+    if (this.#unheardRun && nearWrap(this.#unheardRun)) this.bounded = false;
+  }
+
   #tell(field: Field): void {
-    if (this.#unheardRun && Object.values(this.#core.boards).some((run) => run.settled)) {
-      this.exact = false;
-      if (this.#unheardRun[field] > modulus - 2 ** 28) this.bounded = false;
-    }
     this.told[field] += this.#counted[field] - (this.#heard?.[field] ?? 0);
     if (this.#heard) this.#heard[field] = this.#counted[field];
   }
@@ -137,8 +158,12 @@ export class CountingBoard {
     const line = formatBoardLine({ board: 'A7', n: this.#n, sensor, fields: values });
     this.#n = (this.#n + 1) % 65_536;
     if (lost.includes(sensor)) return false;
+    if (this.seconds - this.#lastHeardS > 60) this.#inDoubt = true;
+    this.#lastHeardS = this.seconds;
     if (sensor === 'board') {
-      this.#inDoubt = false;
+      // What was said of the unheard run before the machine's reboot is left for it to say again.
+      if (this.#undated && this.#unheardRun) this.exact = false;
+      this.#inDoubt = this.#undated = this.#guessed = false;
       this.#unheardRun = null;
     }
     const decoded = decodeLine(this.#history, line.trimEnd(), this.#monoMs(), 'board-1', {

@@ -1,10 +1,10 @@
-import type { CounterRun } from '../../../agent/core/counter.ts';
+import { type CounterRun, release } from '../../../agent/core/counter.ts';
 import {
   type PeopleMemory,
   type PeopleState,
   peopleReading,
   peopleTick,
-  releasePeople,
+  settlePeople,
   startPeople,
 } from '../../../agent/core/people.ts';
 import type { EventBody } from '../../../protocol/events.ts';
@@ -33,8 +33,9 @@ export class People {
     return this.take(peopleTick(this.state, door, nowMs, config));
   }
 
-  releases(of: CounterRun = run, sensor = 'people'): this {
-    return this.take(releasePeople(this.state, sensor, of, 0));
+  restarts(sensor = 'people'): this {
+    const begun = { generation: 1, bootedAtMs: null };
+    return this.take(settlePeople(this.state, sensor, (counter) => release(counter, run, begun, 0), 0));
   }
 
   take({ state, events }: Step): this {

@@ -45,7 +45,10 @@ function play(board: CountingBoard, action: Action): void {
 }
 
 /** Anywhere, and just before the wrap; who counted that far is up for long. */
-const raw = fc.oneof(fc.nat(2000), fc.integer({ min: 2 ** 32 - 200, max: 2 ** 32 - 1 }));
+const raw = fc.oneof(
+  { weight: 4, arbitrary: fc.nat(2000) },
+  { weight: 1, arbitrary: fc.integer({ min: 2 ** 32 - 200, max: 2 ** 32 - 1 }) },
+);
 const start: fc.Arbitrary<Sums> = fc.record({ in: raw, out: raw, ml: raw, mwh: raw, presses: raw });
 const firstLine = fc.oneof(fc.constant(0), fc.integer({ min: 65_400, max: 65_535 }));
 const upS = seconds(100_000, 100_000_000);
@@ -57,7 +60,7 @@ test('events never count more than was told, and after a last word exactly that,
     for (const field of bounded ? fields : []) expect(said[field]).toBeLessThanOrEqual(told[field]);
   };
   fc.assert(
-    fc.property(start, firstLine, upS, fc.array(action, { maxLength: 60 }), (raws, n, up, actions) => {
+    fc.property(start, firstLine, upS, fc.array(action, { maxLength: 60, size: 'max' }), (raws, n, up, actions) => {
       const board = new CountingBoard(raws, n, up);
       for (const act of actions) {
         play(board, act);
@@ -70,8 +73,8 @@ test('events never count more than was told, and after a last word exactly that,
       runs += 1;
       exact += board.exact ? 1 : 0;
     }),
-    { numRuns: 500 },
+    { numRuns: 300 },
   );
   // What no wire can tell is the exception, not what this test is about.
-  expect(exact / runs).toBeGreaterThan(0.6);
+  expect(exact / runs).toBeGreaterThan(0.4);
 });

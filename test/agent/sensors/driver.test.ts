@@ -1,5 +1,6 @@
 import { describeDriver } from './driver-contract.ts';
-import { boardOnTcp, boardOnTty, driverConfig, openDeaf, openMute, tasmota, zigbee } from './rigs.ts';
+import { boardOnTcp, boardOnTty, driverConfig, tasmota, zigbee } from './rigs.ts';
+import { openDeaf, openMute } from './wires.ts';
 
 describeDriver('a board on a tty', boardOnTty);
 describeDriver('a board behind a serial server', boardOnTcp, async () =>

@@ -1,7 +1,13 @@
 import { expect, test } from 'vitest';
+import type { DriverEvent } from '../../../agent/sensors/driver.ts';
+import { startLocalMqtt } from '../../../agent/sensors/local-mqtt.ts';
+import { tasmotaDialect } from '../../../agent/sensors/tasmota.ts';
+import type { MessageSession, Received } from '../../../protocol/host/session.ts';
+import { FakeClock } from '../../support/fake-clock.ts';
 import { waitFor } from '../../support/wait.ts';
 import { RunningDriver } from './driver-contract.ts';
-import { driverConfig, openBroker } from './rigs.ts';
+import { driverConfig } from './rigs.ts';
+import { openBroker } from './wires.ts';
 
 const plugs = { 'plug-1': 'port-5' };
 const asked = { topic: 'cmnd/plug-1/Status', payload: '10' };
@@ -78,4 +84,27 @@ test('two agents at one broker do not take each other’s place', async () => {
   await first.next({ type: 'reading' });
   await second.next({ type: 'reading' });
   expect([...first.events, ...second.events].map(({ type }) => type)).not.toContain('closed');
+});
+
+test('a broker that answers after the stop is left at once, and heard no more', async () => {
+  const opening = Promise.withResolvers<MessageSession>();
+  const said: DriverEvent[] = [];
+  let hear = (_message: Received): void => {};
+  const left: string[] = [];
+  const driver = startLocalMqtt(
+    { name: 'tasmota-1', broker: 'mqtt://late', pollMs: 0, backoff: { firstMs: 1, maxMs: 1, stableMs: 1 } },
+    tasmotaDialect(plugs),
+    (options) => {
+      hear = options.onMessage;
+      return opening.promise;
+    },
+    { clock: new FakeClock(), random: () => 0, emit: (event) => void said.push(event) },
+  );
+  await driver[Symbol.asyncDispose]();
+  const { promise: closed } = Promise.withResolvers<string>();
+  const abort = (): void => void left.push('left');
+  opening.resolve({ publish: () => {}, queuedBytes: () => 0, closed, close: async () => {}, abort });
+  hear({ topic: 'tele/plug-1/LWT', payload: Buffer.from('Offline'), retained: true });
+  await waitFor('it to leave', () => left.length === 1);
+  expect(said).toEqual([]);
 });

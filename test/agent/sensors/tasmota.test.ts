@@ -78,6 +78,10 @@ test.each<{ what: string; value: unknown; events: DriverEvent[] }>([
   expect(energy(value)).toEqual(events);
 });
 
+test('a will that is neither word says nothing', () => {
+  expect(dialect.parse('tele/strip/LWT', '', true)).toEqual([]);
+});
+
 test('tells text that is no JSON once, however many outlets it would be of', () => {
   expect(dialect.parse('tele/strip/SENSOR', '{"ENERGY":', false)).toEqual([
     { type: 'rejected', cause: 'json', detail: 'tele/strip/SENSOR: {"ENERGY":' },

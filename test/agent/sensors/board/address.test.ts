@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { openWire, parseTcpAddress } from '../../../../agent/sensors/board/address.ts';
 import { tempDir } from '../../../support/temp-dir.ts';
-import { openDeaf } from '../rigs.ts';
+import { openDeaf } from '../wires.ts';
 
 test.each<{ address: string; target: { host: string; port: number } | null }>([
   { address: 'tcp://10.0.0.7:8899', target: { host: '10.0.0.7', port: 8899 } },

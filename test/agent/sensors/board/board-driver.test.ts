@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { expect, test } from 'vitest';
 import { formatBoardLine } from '../../../../protocol/board-line.ts';
 import { openPty } from '../../../support/pty.ts';
@@ -104,4 +106,26 @@ test('names of the configuration reach the decoder', async () => {
   expect(driver.events.flatMap((event) => (event.type === 'reading' ? [event.reading.sensor] : []))).toEqual([
     'door-2',
   ]);
+});
+
+test('a wire that never ends a line takes no memory', async () => {
+  setFlagsFromString('--expose-gc');
+  const collect: () => void = runInNewContext('gc');
+  const rig = await boardOnTcp();
+  const driver = new RunningDriver(rig.config);
+  await driver.next({ type: 'opened' });
+  await rig.say('U'.repeat(1024));
+  collect();
+  const before = process.memoryUsage().arrayBuffers;
+  const noise = 'U'.repeat(1024 * 1024);
+  for (let times = 0; times < 16; times += 1) await rig.say(noise);
+  const grown = await waitFor('the memory to be as before', () => {
+    collect();
+    const bytes = process.memoryUsage().arrayBuffers - before;
+    return bytes < 4 * 1024 * 1024 && { bytes };
+  });
+  expect(grown.bytes).toBeLessThan(4 * 1024 * 1024);
+  expect(driver.events).toEqual([{ type: 'opened' }]);
+  await rig.say('\n');
+  await driver.next({ type: 'rejected', cause: 'overlong' });
 });
