@@ -139,6 +139,7 @@ test('batches go no faster than the rate, also from a full window on, and time t
   expect(delivery.answer(delivery.ack('e1', 30))).toEqual([]);
   expect(delivery.dueMs()).toBe(60_500);
   expect(delivery.tickAt(60_400)).toEqual([]);
+  expect(delivery.dueMs()).toBeCloseTo(60_500, 6);
   delivery.nowMs = 60_500;
   expect(delivery.ack('e1', 30)).toEqual([]);
   expect(delivery.answer(delivery.tickAt(60_500))).toEqual([['e1', 31, 40]]);
