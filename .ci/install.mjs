@@ -8,7 +8,7 @@ import { fileURLToPath } from 'node:url';
 const root = join(dirname(fileURLToPath(import.meta.url)), '..');
 
 /** Debian packages, by the program of theirs that shows that they are there. */
-const systemPackages = { mosquitto: 'mosquitto', socat: 'socat' };
+const systemPackages = { mosquitto: 'mosquitto', socat: 'socat', chromium: 'chromium' };
 
 function run(command, args, env = {}) {
   const { status, error } = spawnSync(command, args, { cwd: root, stdio: 'inherit', env: { ...process.env, ...env } });

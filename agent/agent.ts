@@ -33,8 +33,6 @@ import { clockSettings, linkSettings, stationSettings, withoutMeasurements, writ
 import { TrustedClock } from './trusted-clock.ts';
 import { agentVersion } from './version.ts';
 
-const tickMs = 1000;
-const housekeepingMs = 30_000;
 const drainMs = 2500;
 
 /** The loop around the cores: one executor an effect, every wait and bound in the configuration. */
@@ -99,12 +97,13 @@ export class Agent {
       clock: this.#io.clock,
       random: this.#io.random,
       openSession: this.#io.openSession,
+      openWire: this.#io.openWire,
       emit: (source, event) => this.#hear(source, event),
     };
     this.#drivers = this.#io.startDrivers(this.#config.sensors, driversIo);
     this.#timers = [
-      every(this.#io.clock, tickMs, () => this.#apply({ type: 'tick', at: this.#clock.moment() })),
-      every(this.#io.clock, housekeepingMs, () => void this.#housekeep().catch(this.#fail)),
+      every(this.#io.clock, this.#config.tickS * 1000, () => this.#apply({ type: 'tick', at: this.#clock.moment() })),
+      every(this.#io.clock, this.#config.housekeepingS * 1000, () => void this.#housekeep().catch(this.#fail)),
       this.#startJobs(),
     ];
     if (this.#uncheckedFile) void this.#checkFile();
@@ -158,7 +157,10 @@ export class Agent {
       outbox: this.#outbox,
       ballastPath: join(this.#config.dataDir, 'outbox.ballast'),
       memory: () => memoryRows(stationMemory(this.#core)),
-      committed: (epoch, last) => this.#link.appended(epoch, last),
+      committed: (commit) => {
+        this.#io.committed(commit);
+        this.#link.appended(commit.epoch, commit.last);
+      },
       trimmed: (trimmed) => this.#events.trimmed(trimmed),
       conditionChanged: (condition) => {
         this.#events.storage(condition);
@@ -174,6 +176,7 @@ export class Agent {
       random: this.#io.random,
       newToken: this.#io.newToken,
       openSession: this.#io.openSession,
+      turn: this.#io.turn,
       outbox: this.#outbox,
       log: this.#io.log.child({ component: 'link' }),
       state: (nonce, beat) => this.#state(nonce, beat),
@@ -246,13 +249,13 @@ export class Agent {
   }
 
   #startJobs(): Cancel {
-    const { quietHour, maintenance, selfReport, timeZone } = this.#config.schedule;
+    const { quietHour, maintenance, selfReport, timeZone, lookS } = this.#config.schedule;
     const jobs = [
       { name: 'quiet-hour', cron: quietHour, run: () => this.#apply({ type: 'quiet-hour', at: this.#clock.moment() }) },
       { name: 'maintenance', cron: maintenance, run: () => void this.#maintain().catch(this.#fail) },
       { name: 'self-report', cron: selfReport, run: () => this.#selfReport() },
     ];
-    return startSchedule(jobs, timeZone, this.#io.clock, () => this.#clock.wallMs());
+    return startSchedule(jobs, { timeZone, lookMs: lookS * 1000 }, this.#io.clock, () => this.#clock.wallMs());
   }
 
   async #maintain(): Promise<void> {

@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import { Command } from 'commander';
 import { systemClock } from '../protocol/host/clock.ts';
 import { CommandError, type Host, runCommandLine } from '../protocol/host/command-line.ts';
@@ -11,6 +12,7 @@ import type { AgentIo } from './agent-io.ts';
 import { type AgentConfig, loadConfig } from './config.ts';
 import { isNtpSynchronised, readBootId, readBytesWritten } from './ops/host-facts.ts';
 import { nodeDisk } from './outbox/disk.ts';
+import { openWire } from './sensors/board/address.ts';
 import { startDrivers } from './sensors/start-drivers.ts';
 import { type Order, type Orders, superviseAgent } from './supervisor.ts';
 import { agentVersion } from './version.ts';
@@ -112,8 +114,11 @@ function realIo(log: Logger): AgentIo {
     log,
     disk: nodeDisk,
     openSession: openMqttSession,
+    openWire,
+    turn: () => setImmediate(),
     startDrivers,
     bytesWritten: readBytesWritten,
     ntpSynchronised: isNtpSynchronised,
+    committed: () => {},
   };
 }

@@ -179,6 +179,8 @@ const scheduleSchema = z.strictObject({
   quietHour: cronExpression.default('0 4 * * *'),
   maintenance: cronExpression.default('30 3 * * *'),
   selfReport: cronExpression.default('0 6 * * *'),
+  /** The clock is looked at this often: a job starts so much late at most, s. */
+  lookS: seconds.default(20),
 });
 
 export const agentConfigSchema = z.strictObject({
@@ -201,6 +203,10 @@ export const agentConfigSchema = z.strictObject({
   reportIntervalS: z.int().min(5).max(600).default(30),
   /** The same measurement becomes an event at most this often, s. */
   measureEveryS: seconds.default(300),
+  /** Silence, a door held open and a phone that is full are noticed to this, s. */
+  tickS: seconds.default(1),
+  /** Disk, ballast, oldest waiting event and the machine's clock are looked at this often, s. */
+  housekeepingS: seconds.default(30),
   maxSensors: z.int().min(1).max(256).default(64),
   sensors: z.array(driverSchema).min(1).max(32),
   door: doorSchema.prefault({}),

@@ -17,7 +17,17 @@ export type AgentConfig = Omit<Parsed, 'sensors' | 'cloud'> & {
  * @throws ConfigError that lists every wrong field
  */
 export function loadConfig(path: string): AgentConfig {
-  const parsed = parseConfig(agentConfigSchema, readYamlFile(path), path);
+  return agentConfig(readYamlFile(path), path);
+}
+
+/**
+ * A station's configuration from plain data.
+ *
+ * @param path of the file that it stands for: other files are found relative to it
+ * @throws ConfigError that lists every wrong field
+ */
+export function agentConfig(value: unknown, path: string): AgentConfig {
+  const parsed = parseConfig(agentConfigSchema, value, path);
   const issues = crossChecks(parsed);
   if (issues.length > 0) throw new ConfigError(path, issues);
   const base = dirname(resolve(path));

@@ -11,6 +11,7 @@ import { openMqttSession } from '../protocol/host/mqtt-session.ts';
 import { StoreError } from '../protocol/host/sqlite.ts';
 import { type Cloud, startCloud } from './cloud.ts';
 import { type CloudOverrides, loadCloudConfig } from './config.ts';
+import { startHttp } from './feed/http.ts';
 import { addRegisterCommands } from './register/cli.ts';
 import { openSqliteStore } from './store/sqlite-store.ts';
 import type { Store } from './store/store.ts';
@@ -57,6 +58,7 @@ async function serve({ config: path, ...overrides }: ServeOptions, host: Host): 
       log,
       openStore: openSqliteStore,
       openSession: openMqttSession,
+      startHttp,
       turn: () => setImmediate(),
     });
   } catch (error) {

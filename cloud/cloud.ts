@@ -1,5 +1,4 @@
 import { join } from 'node:path';
-import type { FastifyInstance } from 'fastify';
 import { encode } from '../protocol/codec.ts';
 import { CauseLog } from '../protocol/host/cause-log.ts';
 import { type Cancel, type Clock, every } from '../protocol/host/clock.ts';
@@ -11,12 +10,13 @@ import { ExternalBroker } from './broker/external.ts';
 import type { CloudBroker, TakeUplink } from './broker/uplink.ts';
 import type { CloudConfig } from './config.ts';
 import { nation } from './core/regions.ts';
-import { startHttp } from './feed/http.ts';
+import type { HttpServer, StartHttp } from './feed/http.ts';
 import { createMetrics } from './feed/metrics.ts';
 import { StatusBoard } from './feed/status-board.ts';
 import { Stream } from './feed/stream.ts';
 import { Ingest } from './ingest/ingest.ts';
 import { LiveBoard } from './ingest/live-board.ts';
+import { steadyClock } from './steady-clock.ts';
 import type { Store } from './store/store.ts';
 
 /** Everything that the cloud touches of the world. */
@@ -27,12 +27,13 @@ export type CloudIo = {
   log: Logger;
   openStore: (path: string) => Store;
   openSession: OpenSession;
+  startHttp: StartHttp;
   /** Resolves after the input that is ready now was taken. */
   turn: () => Promise<void>;
 };
 
-const watchMs = 1000;
-const commandsMs = 5000;
+/** Who writes to the store: the durable lane, and what goes beside it. */
+type Writer = 'lane' | 'live' | 'register' | 'commands';
 
 /**
  * Starts the whole cloud: store, ingest, broker, feed.
@@ -57,6 +58,7 @@ export class Cloud implements AsyncDisposable {
   readonly #fail: (error: unknown) => void;
   readonly #config: CloudConfig;
   readonly #io: CloudIo;
+  readonly #clock: Clock;
   readonly #store: Store;
   readonly #live = new LiveBoard();
   readonly #board: StatusBoard;
@@ -65,10 +67,11 @@ export class Cloud implements AsyncDisposable {
   readonly #refusals: CauseLog;
   #broker: CloudBroker | null = null;
   #embedded: EmbeddedBroker | null = null;
-  #http: FastifyInstance | null = null;
+  #http: HttpServer | null = null;
   #timers: Cancel[] = [];
   #removed = new Set<string>();
-  #storeFull = false;
+  /** Writers that found no room, and no room since. */
+  readonly #full = new Set<Writer>();
   #changeMark = 0;
 
   constructor(config: CloudConfig, io: CloudIo, store: Store) {
@@ -78,12 +81,15 @@ export class Cloud implements AsyncDisposable {
     this.#config = config;
     this.#io = io;
     this.#store = store;
-    const { clock, log, newToken, turn } = io;
+    const { log, newToken, turn } = io;
+    const clock = steadyClock(io.clock, (byMs) => this.#clockJumped(byMs));
+    this.#clock = clock;
     this.#refusals = new CauseLog(log.child({ component: 'audit' }), clock);
-    const { maxClients, maxUnreadBytes, beatS } = config.feed;
+    const { maxClients, maxUnreadBytes, beatS, coalesceS } = config.feed;
     this.#board = new StatusBoard({
       clock,
       live: this.#live,
+      coalesceMs: coalesceS * 1000,
       epoch: newToken()
         .toLowerCase()
         .replaceAll(/[^0-9a-z]/g, '0'),
@@ -97,14 +103,13 @@ export class Cloud implements AsyncDisposable {
       live: this.#live,
       newToken,
       turn,
-      full: (isFull) => this.#setStoreFull(isFull),
+      full: (isFull) => this.#setFull('lane', isFull),
       failed: this.#fail,
     });
   }
 
   get httpPort(): number {
-    const address = this.#http?.server.address();
-    return typeof address === 'object' && address ? address.port : this.#config.http.port;
+    return this.#http?.port ?? this.#config.http.port;
   }
 
   /** Null where an external broker is used. */
@@ -113,11 +118,13 @@ export class Cloud implements AsyncDisposable {
   }
 
   async start(): Promise<void> {
-    const { clock, log } = this.#io;
+    const { log } = this.#io;
+    const clock = this.#clock;
     this.#changeMark = await this.#store.changeMark();
-    await this.#live.load(this.#store);
+    await this.#live.load(this.#store, this.#clock.wallMs());
     await this.#loadRegister();
     await this.#startBroker();
+    const { watchS, commandsS } = this.#config;
     const { licence } = this.#config.feed;
     const metrics = createMetrics({
       ingest: this.#ingest,
@@ -127,10 +134,11 @@ export class Cloud implements AsyncDisposable {
       stream: this.#stream,
       refusals: this.#refusals,
     });
-    this.#http = await startHttp(
+    this.#http = await this.#io.startHttp(
       { ...this.#config.http, licence },
       {
         clock,
+        log: log.child({ component: 'feed' }),
         store: this.#store,
         board: this.#board,
         live: this.#live,
@@ -140,9 +148,9 @@ export class Cloud implements AsyncDisposable {
       },
     );
     this.#timers = [
-      every(clock, this.#config.ingest.saveLiveS * 1000, () => this.#aside(this.#live.save(this.#store))),
-      every(clock, watchMs, () => this.#aside(this.#watch())),
-      every(clock, commandsMs, () => this.#aside(this.#sendCommands())),
+      every(clock, this.#config.ingest.saveLiveS * 1000, () => this.#aside('live', this.#live.save(this.#store))),
+      every(clock, watchS * 1000, () => this.#aside('register', this.#watch())),
+      every(clock, commandsS * 1000, () => this.#aside('commands', this.#sendCommands())),
     ];
     log.info(
       {
@@ -176,10 +184,10 @@ export class Cloud implements AsyncDisposable {
 
   async #startBroker(): Promise<void> {
     const take: TakeUplink = (uplink) => this.#ingest.take(uplink);
-    const { clock, random, log, openSession } = this.#io;
+    const { random, log, openSession } = this.#io;
     if (this.#config.broker) {
       this.#broker = new ExternalBroker(this.#config.broker, {
-        clock,
+        clock: this.#clock,
         random,
         log: log.child({ component: 'broker' }),
         openSession,
@@ -218,34 +226,47 @@ export class Cloud implements AsyncDisposable {
 
   /** Until it is answered or expires a command is sent again: the station runs it at most once. */
   async #sendCommands(): Promise<void> {
-    for (const { id, station, name, args, expires } of await this.#store.openCommands(this.#io.clock.wallMs())) {
+    for (const { id, station, name, args, expires } of await this.#store.openCommands(this.#clock.wallMs())) {
       this.#broker?.send(station, 'commands', encode('commands', { id, name, args, expires }));
     }
   }
 
+  /** What was stamped by the clock that was wrong moves with it: every age stays what it is. */
+  #clockJumped(byMs: number): void {
+    this.#io.log.warn({ byMs }, 'the clock of this machine jumped: ages are kept');
+    this.#live.shift(byMs);
+    this.#board.evaluateAll();
+  }
+
   #health(): { ok: boolean; problems: string[] } {
     const problems = [
-      ...(this.#storeFull ? ['the disk is full: nothing is acknowledged, the stations keep their events'] : []),
+      ...(this.#full.size > 0 ? ['the disk is full: nothing is acknowledged, the stations keep their events'] : []),
       ...(this.#broker?.connected() ? [] : ['the broker is not connected']),
     ];
     return { ok: problems.length === 0, problems };
   }
 
-  #setStoreFull(isFull: boolean): void {
-    if (this.#storeFull === isFull) return;
-    this.#storeFull = isFull;
-    this.#io.log[isFull ? 'error' : 'info'](
-      { isFull },
-      isFull ? 'disk full: nothing is acknowledged' : 'disk has room again',
+  #setFull(writer: Writer, isFull: boolean): void {
+    const before = this.#full.size > 0;
+    if (isFull) this.#full.add(writer);
+    else this.#full.delete(writer);
+    const after = this.#full.size > 0;
+    if (before === after) return;
+    this.#io.log[after ? 'error' : 'info'](
+      { isFull: after },
+      after ? 'disk full: nothing is acknowledged' : 'disk has room again',
     );
   }
 
   /** Work beside the durable lane: a full disk postpones it, anything else ends the process. */
-  #aside(work: Promise<void>): void {
-    work.catch((error: unknown) => {
-      if (error instanceof StoreError && isDiskFull(error.cause)) this.#setStoreFull(true);
-      else this.#fail(error);
-    });
+  #aside(writer: Writer, work: Promise<void>): void {
+    work.then(
+      () => this.#setFull(writer, false),
+      (error: unknown) => {
+        if (error instanceof StoreError && isDiskFull(error.cause)) this.#setFull(writer, true);
+        else this.#fail(error);
+      },
+    );
   }
 
   #requireBroker(): CloudBroker {

@@ -28,6 +28,11 @@ export const cloudConfigSchema = z.strictObject({
         .int()
         .min(65 * 1024)
         .default(128 * 1024),
+      /** What one station may leave unread before it is disconnected, bytes. */
+      maxUnreadBytes: z
+        .int()
+        .min(64 * 1024)
+        .default(1024 * 1024),
       /** A connection has to log in within this, s. */
       loginTimeoutS: z.number().positive().default(10),
     })
@@ -70,8 +75,14 @@ export const cloudConfigSchema = z.strictObject({
         .min(1024)
         .default(256 * 1024),
       beatS: z.number().positive().default(15),
+      /** Changes of so long go together: one patch, one step, s. */
+      coalesceS: z.number().positive().default(1),
     })
     .prefault({}),
+  /** Another process may have changed the register: it is looked at this often, s. */
+  watchS: z.number().positive().default(1),
+  /** A command is sent again this often until it is answered or expires, s. */
+  commandsS: z.number().positive().default(5),
   timeZone: timeZoneSchema.default('Asia/Shanghai'),
   logLevel: logLevelSchema.default('info'),
 });

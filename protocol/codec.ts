@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import { z } from 'zod';
 import { type EventBody, eventSchema, type StationEvent } from './events.ts';
-import { batchMaxBytes, type EventsBatch, type Messages, messageSchemas } from './messages.ts';
+import { batchMaxBytes, type EventsBatch, isDeeperThan, type Messages, maxDepth, messageSchemas } from './messages.ts';
 import type { Channel } from './topics.ts';
 import { acceptedVersions, protocolVersion } from './version.ts';
 
@@ -76,7 +76,8 @@ export function decode<C extends Channel>(channel: C, payload: Uint8Array): Deco
 function check<C extends Channel>(channel: C, value: unknown): Decoded<Messages[C]> {
   const version = typeof value === 'object' && value !== null && 'v' in value ? value.v : undefined;
   if (typeof version !== 'number' || !acceptedVersions.includes(version)) {
-    return refused('version', `expected v ${acceptedVersions.join(' or ')}, found ${JSON.stringify(version)}`);
+    const found = typeof version === 'number' ? version : typeof version;
+    return refused('version', `expected v ${acceptedVersions.join(' or ')}, found ${found}`);
   }
   const parsed = validators[channel]().safeParse(value);
   if (!parsed.success) return refused('schema', firstIssue(parsed.error));
@@ -97,25 +98,24 @@ export function sequenceEvents(batch: Pick<EventsBatch, 'first' | 'events'>): Se
   const validator = eventValidator();
   let next = batch.first;
   for (const raw of batch.events) {
-    const json = JSON.stringify(raw) ?? 'null';
-    const parsed = validator.safeParse(raw);
-    if (!parsed.success) {
-      sequenced.push({ valid: false, first: next, last: next, json, reason: firstIssue(parsed.error) });
-      next += 1;
-      continue;
-    }
-    const event = parsed.data;
-    if (event.kind === 'gap' && (event.from !== next || event.to < event.from)) {
-      const reason = `gap: expected from ${next} and to not below it, found ${event.from}…${event.to}`;
-      sequenced.push({ valid: false, first: next, last: next, json, reason });
-      next += 1;
-      continue;
-    }
-    const last = event.kind === 'gap' ? event.to : next;
-    sequenced.push({ valid: true, first: next, last, event, json });
-    next = last + 1;
+    const sequencedEvent = sequenceEvent(raw, next, validator);
+    sequenced.push(sequencedEvent);
+    next = sequencedEvent.last + 1;
   }
   return sequenced;
+}
+
+function sequenceEvent(raw: unknown, first: number, validator: z.ZodType<StationEvent>): SequencedEvent {
+  const poison = (json: string, reason: string): SequencedEvent => ({ valid: false, first, last: first, json, reason });
+  if (isDeeperThan(maxDepth, raw)) return poison('null', `expected at most ${maxDepth} levels`);
+  const json = JSON.stringify(raw) ?? 'null';
+  const parsed = validator.safeParse(raw);
+  if (!parsed.success) return poison(json, firstIssue(parsed.error));
+  const event = parsed.data;
+  if (event.kind !== 'gap') return { valid: true, first, last: first, event, json };
+  if (event.from !== first || event.to < event.from)
+    return poison(json, `gap: expected from ${first} and to not below it, found ${event.from}…${event.to}`);
+  return { valid: true, first, last: event.to, event, json };
 }
 
 /** `{"at":…,…}`: a stored body with its wall time in front, without parsing it again. */
@@ -146,11 +146,14 @@ export function encodeBatch(batch: {
 /** Bytes of an `events` message around its events: an upper bound for the envelope alone. */
 export const batchEnvelopeBytes = 256;
 
+/** A path may hold a key that a sender chose; logs and the quarantine keep this much of it, characters. */
+const maxReasonLength = 200;
+
 function firstIssue(error: z.ZodError): string {
   const issue = error.issues[0];
   if (!issue) return 'invalid';
   const path = issue.path.length === 0 ? '' : `${issue.path.join('.')}: `;
-  return `${path}${issue.message}`;
+  return `${path}${issue.message}`.slice(0, maxReasonLength);
 }
 
 function refused(cause: DecodeCause, detail: string): Undecodable {

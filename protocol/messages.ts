@@ -9,7 +9,22 @@ export const batchMaxBytes = 64 * 1024;
 /** Epochs in one `hello`; a station that keeps more says them in several. */
 export const helloMaxEpochs = 64;
 
+/**
+ * Levels of arrays and objects in JSON that no schema bounds: a payload has room for thousands, and
+ * what walks those by recursion (JSON.stringify) would overflow its stack.
+ */
+export const maxDepth = 32;
+
+/** Whether JSON has more levels of arrays and objects than that. */
+export function isDeeperThan(levels: number, value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  if (levels === 0) return true;
+  for (const key in value) if (isDeeperThan(levels - 1, (value as Record<string, unknown>)[key])) return true;
+  return false;
+}
+
 const envelope = { v: z.int() };
+const anyJson = z.unknown().refine((value) => !isDeeperThan(maxDepth, value), `expected at most ${maxDepth} levels`);
 
 export const presenceSchema = z.object({ ...envelope, online: z.boolean(), nonce: tokenSchema });
 
@@ -60,11 +75,7 @@ export const ackSchema = z.object({
   now: unixMsSchema,
 });
 
-export const configSchema = z.object({
-  ...envelope,
-  hash: z.string().max(80),
-  body: z.record(z.string(), z.unknown()),
-});
+export const configSchema = z.object({ ...envelope, hash: z.string().max(80), body: z.record(z.string(), anyJson) });
 
 export const commandNames = ['report-now'] as const;
 
@@ -73,14 +84,14 @@ export const commandSchema = z.object({
   id: tokenSchema,
   expires: unixMsSchema,
   name: z.string().min(1).max(40),
-  args: z.record(z.string(), z.unknown()).default({}),
+  args: z.record(z.string(), anyJson).default({}),
 });
 
 export const replySchema = z.object({
   ...envelope,
   id: tokenSchema,
   ok: z.boolean(),
-  result: z.unknown().optional(),
+  result: anyJson.optional(),
   error: z.string().max(400).optional(),
 });
 

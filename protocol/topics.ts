@@ -41,7 +41,8 @@ export function mayPublish(station: string, topic: string): boolean {
 
 /** README §4: exact topics only; no wildcard is ever granted to a station. */
 export function maySubscribe(station: string, topic: string): boolean {
-  return downChannels.some((channel) => topic === topicOf(station, channel));
+  const address = parseTopic(topic);
+  return address?.station === station && !isUpChannel(address.channel);
 }
 
 export function isUpChannel(channel: Channel): channel is UpChannel {

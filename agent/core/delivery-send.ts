@@ -15,6 +15,7 @@ export function greet(state: DeliveryState, tick: Tick, config: DeliveryConfig):
   const phase: Phase = {
     kind: 'greeting',
     nonce: tick.nonce,
+    askedMs: tick.nowMs,
     deadlineMs: tick.nowMs + jittered(config.welcomeTimeoutMs, tick),
     asked: asked.map((epoch) => epoch.id),
   };

@@ -22,11 +22,12 @@ export type SendingEpoch = EpochPosition & {
   told: boolean;
 };
 
-export type InFlight = { epoch: string; upTo: number };
+/** A batch under way. */
+export type InFlight = { epoch: string; upTo: number; sentMs: number };
 
 export type Phase =
   | { kind: 'offline' }
-  | { kind: 'greeting'; nonce: string; deadlineMs: number; asked: readonly string[] }
+  | { kind: 'greeting'; nonce: string; askedMs: number; deadlineMs: number; asked: readonly string[] }
   | { kind: 'streaming'; session: string };
 
 /**
@@ -38,6 +39,8 @@ export type DeliveryState = {
   /** In the order of their making; the last one is the current one. */
   epochs: readonly SendingEpoch[];
   inFlight: readonly InFlight[];
+  /** Batches of this session were sent more than once: which of them an ack answers cannot be told. */
+  resent: boolean;
   /** False while the clock is not trusted: events wait (rule 12). */
   clockSet: boolean;
   retryAtMs: number;
@@ -61,7 +64,7 @@ export type DeliveryInput =
   | { type: 'appended'; epoch: string; last: number }
   | { type: 'epoch-opened'; id: string }
   | { type: 'clock'; set: boolean }
-  | { type: 'sent'; epoch: string; first: number; upTo: number }
+  | { type: 'sent'; epoch: string; first: number; upTo: number; atMs: number }
   | { type: 'nothing-to-send' }
   /** Rows were purged or trimmed: where every kept epoch begins now. */
   | { type: 'purged'; epochs: readonly EpochPosition[] }
@@ -78,6 +81,8 @@ export type DeliveryEffect =
   /** A welcome covers the epoch up to here: its age for purging counts from now (rule 7). */
   | { type: 'covered'; epoch: string; upTo: number }
   | { type: 'open-epoch' }
+  /** The message that was just taken answers what left then: its `now` lies between that and its arrival. */
+  | { type: 'time-told'; askedMs: number }
   | { type: 'alarm'; alarm: DeliveryAlarm; epoch: string; acked: number; upTo: number };
 
 export type DeliveryStep = { state: DeliveryState; effects: DeliveryEffect[] };
@@ -87,6 +92,7 @@ export function startDelivery(config: DeliveryConfig, nowMs: number): DeliverySt
     phase: { kind: 'offline' },
     epochs: [],
     inFlight: [],
+    resent: false,
     clockSet: false,
     retryAtMs: Number.POSITIVE_INFINITY,
     rehelloAtMs: Number.POSITIVE_INFINITY,

@@ -70,7 +70,7 @@ function welcomed(state: DeliveryState, welcome: Welcome, tick: Tick, config: De
   const stored = new Map(welcome.epochs.map(({ id, upTo }) => [id, upTo]));
   const currentId = state.epochs.at(-1)?.id;
   const asked = new Set(state.phase.asked);
-  const effects: DeliveryEffect[] = [];
+  const effects: DeliveryEffect[] = [{ type: 'time-told', askedMs: state.phase.askedMs }];
   const epochs = state.epochs.map((epoch) => {
     if (!asked.has(epoch.id)) return { ...epoch, sent: epoch.acked };
     const upTo = stored.get(epoch.id) ?? 0;
@@ -84,6 +84,7 @@ function welcomed(state: DeliveryState, welcome: Welcome, tick: Tick, config: De
     phase,
     epochs,
     inFlight: [],
+    resent: false,
     retryAtMs: tick.nowMs + jittered(config.noProgressMs, tick),
     rehelloAtMs: tick.nowMs + jittered(config.rehelloMs, tick),
   };
@@ -121,6 +122,8 @@ function acknowledged(
   const effects: DeliveryEffect[] = ahead
     ? welcomeEffects(epoch, ack.upTo, epoch.id === state.epochs.at(-1)?.id)
     : [{ type: 'acked', epoch: epoch.id, upTo: acked }];
+  const answered = state.inFlight.findLast((batch) => batch.epoch === ack.epoch && batch.upTo <= ack.upTo);
+  if (answered && !state.resent) effects.push({ type: 'time-told', askedMs: answered.sentMs });
   const advanced = withEpoch(state, ack.epoch, (known) => ({ ...known, acked, sent: Math.max(known.sent, acked) }));
   const inFlight = state.inFlight.filter((batch) => batch.epoch !== ack.epoch || batch.upTo > acked);
   const progressed = {
@@ -134,7 +137,7 @@ function acknowledged(
 
 function sent(
   state: DeliveryState,
-  batch: { epoch: string; first: number; upTo: number },
+  batch: { epoch: string; first: number; upTo: number; atMs: number },
   tick: Tick,
   config: DeliveryConfig,
 ): DeliveryStep {
@@ -145,7 +148,9 @@ function sent(
   const retryAtMs = first ? tick.nowMs + jittered(config.noProgressMs, tick) : state.retryAtMs;
   // What was acknowledged while it was read is no more under way.
   const underWay = next.epochs.some((epoch) => epoch.id === batch.epoch && epoch.acked < batch.upTo);
-  const inFlight = underWay ? [...state.inFlight, { epoch: batch.epoch, upTo: batch.upTo }] : state.inFlight;
+  const inFlight = underWay
+    ? [...state.inFlight, { epoch: batch.epoch, upTo: batch.upTo, sentMs: batch.atMs }]
+    : state.inFlight;
   return pump({ ...next, inFlight, retryAtMs, reading: null, credit: state.credit - 1 }, tick, config);
 }
 
@@ -157,7 +162,14 @@ function ticked(state: DeliveryState, tick: Tick, config: DeliveryConfig): Deliv
   if (state.inFlight.length === 0 || tick.nowMs < state.retryAtMs) return pump(state, tick, config);
   const epochs = state.epochs.map((epoch) => ({ ...epoch, sent: epoch.acked }));
   return pump(
-    { ...state, epochs, inFlight: [], reading: null, retryAtMs: tick.nowMs + jittered(config.noProgressMs, tick) },
+    {
+      ...state,
+      epochs,
+      inFlight: [],
+      resent: true,
+      reading: null,
+      retryAtMs: tick.nowMs + jittered(config.noProgressMs, tick),
+    },
     tick,
     config,
   );

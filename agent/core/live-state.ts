@@ -6,6 +6,9 @@ import { portPart } from './port.ts';
 import type { SensorEntry, StationCore } from './station-core.ts';
 import { waterPart } from './water.ts';
 
+/** `port-2` before `port-10`. */
+const collate = new Intl.Collator('en', { numeric: true }).compare;
+
 /** The part of a `state` message that the core knows; the loop adds the envelope. */
 export type LiveParts = Pick<StationState, 'door' | 'otherDoors' | 'people' | 'water' | 'ports' | 'env' | 'sensors'>;
 
@@ -46,9 +49,4 @@ function peoplePart({ people }: StationCore): LiveParts['people'] {
 
 function envPart({ health, machine }: SensorEntry): LiveParts['env'] {
   return machine.kind === 'env' && believed(health) ? machine.env.now : unknown;
-}
-
-/** `port-2` before `port-10`. */
-function collate(a: string, b: string): number {
-  return a.localeCompare(b, 'en', { numeric: true });
 }

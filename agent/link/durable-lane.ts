@@ -25,10 +25,12 @@ export type DurableLaneIo = {
   random: () => number;
   newToken: () => string;
   outbox: Outbox;
+  /** Resolves once what was published could leave and what arrived meanwhile was taken. */
+  turn: () => Promise<void>;
   /** @returns whether there is a connection that takes it */
   publish: (channel: UpChannel, payload: Buffer) => boolean;
   /** The cloud's time; resolves with whether the clock is trusted now, once that is durable. */
-  clockSample: (sample: ClockSample) => Promise<boolean>;
+  clockSample: (sample: Omit<ClockSample, 'source'>) => Promise<boolean>;
   alarm: (notice: DeliveryNotice) => void;
   /** More comes than can be worked off: the connection is to be left. */
   overrun: () => void;
@@ -58,9 +60,8 @@ export class DurableLane {
   /** For the next repeated hello; random bytes are too dear to be drawn for every input. */
   #freshNonce: string;
   #cancelTick: Cancel = () => {};
-  #helloAtMs = 0;
-  /** When the oldest batch in flight left, or an older time: an ack's clock is no older than it. */
-  #sentAtMs = 0;
+  /** The cloud's time in the message that is being taken, and when that arrived. */
+  #told = { now: 0, heardMs: 0 };
 
   constructor(config: DurableLaneConfig, io: DurableLaneIo) {
     this.#config = config;
@@ -120,11 +121,11 @@ export class DurableLane {
       case 'input':
         return this.#step(work.input);
       case 'welcome':
-        await this.#sampleClock(work.welcome.now, this.#helloAtMs, work.atMs);
+        this.#told = { now: work.welcome.now, heardMs: work.atMs };
         return this.#step({ type: 'welcome', welcome: work.welcome });
       case 'ack': {
         const { now, session, epoch, upTo } = work.ack;
-        await this.#sampleClock(now, this.#sentAtMs, work.atMs);
+        this.#told = { now, heardMs: work.atMs };
         return this.#step({ type: 'ack', session, epoch, upTo });
       }
     }
@@ -161,23 +162,25 @@ export class DurableLane {
         return this.step({ type: 'epoch-opened', id: await outbox.openEpoch() });
       case 'alarm':
         return this.#io.alarm(effect);
+      case 'time-told':
+        return this.#sampleClock(effect.askedMs);
     }
   }
 
   #hello({ nonce, epochs }: Extract<DeliveryEffect, { type: 'hello' }>): void {
     const { agentVersion, configHash } = this.#config;
     const { instance } = this.#io.outbox;
-    this.#helloAtMs = this.#io.clock.monotonicMs();
     this.#io.publish('hello', encode('hello', { nonce, instance, agent: agentVersion, configHash, epochs }));
   }
 
   async #sendBatch({ session, epoch, first }: Extract<DeliveryEffect, { type: 'send' }>): Promise<void> {
     const batch = await this.#io.outbox.read(epoch, first, { maxEvents: batchMaxEvents, maxBytes: batchMaxBytes });
-    const idle = this.#delivery.inFlight.length === 0;
+    const atMs = this.#io.clock.monotonicMs();
     if (!batch || !this.#io.publish('events', encodeBatch({ session, epoch, first, events: batch.events })))
       return this.step({ type: 'nothing-to-send' });
-    if (idle) this.#sentAtMs = this.#io.clock.monotonicMs();
-    this.step({ type: 'sent', epoch, first, upTo: batch.upTo });
+    // A whole window read in one go would hold back the sensors, and this batch.
+    await this.#io.turn();
+    this.step({ type: 'sent', epoch, first, upTo: batch.upTo, atMs });
   }
 
   async #purge(): Promise<void> {
@@ -190,10 +193,10 @@ export class DurableLane {
   }
 
   /** The cloud looked at its clock somewhere between our asking and its answer. */
-  async #sampleClock(now: number, askedMs: number, heardMs: number): Promise<void> {
+  async #sampleClock(askedMs: number): Promise<void> {
+    const { now, heardMs } = this.#told;
     const halfMs = (heardMs - askedMs) / 2;
-    const sample = { source: 'cloud' as const, monoMs: heardMs, wallMs: now + halfMs, uncertaintyMs: halfMs };
-    const trusted = await this.#io.clockSample(sample);
+    const trusted = await this.#io.clockSample({ monoMs: heardMs, wallMs: now + halfMs, uncertaintyMs: halfMs });
     if (trusted !== this.#delivery.clockSet) await this.#step({ type: 'clock', set: trusted });
   }
 }

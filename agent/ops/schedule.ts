@@ -4,7 +4,6 @@ import { type Cancel, type Clock, every } from '../../protocol/host/clock.ts';
 export type Job = { name: string; cron: string; run: () => void };
 
 const minuteMs = 60_000;
-const lookMs = 5_000;
 /** Minutes that passed between two looks and are still run; more than these were a jump of the clock. */
 const catchUpMinutes = 5;
 
@@ -14,7 +13,7 @@ const catchUpMinutes = 5;
  */
 export function startSchedule(
   jobs: readonly Job[],
-  timeZone: string,
+  { timeZone, lookMs }: { timeZone: string; lookMs: number },
   clock: Clock,
   trustedWallMs: () => number | null,
 ): Cancel {

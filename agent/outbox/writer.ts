@@ -14,6 +14,15 @@ export type WriterConfig = BufferConfig & {
   ballastBytes: number;
 };
 
+/** One transaction that is durable now: its events have the sequences up to `last`. */
+export type Commit = {
+  epoch: string;
+  last: number;
+  entries: readonly Entry[];
+  /** What changed of the core's memory, by key. */
+  memory: Readonly<Record<string, string>>;
+};
+
 export type WriterIo = {
   clock: Clock;
   disk: Disk;
@@ -21,7 +30,7 @@ export type WriterIo = {
   ballastPath: string;
   /** The core's memory now, by key; what differs from the last commit goes with the next one. */
   memory: () => Readonly<Record<string, string>>;
-  committed: (epoch: string, last: number) => void;
+  committed: (commit: Commit) => void;
   trimmed: (trimmed: Trimmed) => void;
   conditionChanged: (condition: StorageCondition) => void;
   /** The outbox can no longer be trusted: the agent has to open it again. */
@@ -118,11 +127,12 @@ export class Writer {
       // crash would count the rest of the part again. So everything pending goes as one group.
       const group = [...this.#pending];
       const memory = this.#io.memory();
-      const appended = await this.#append(group, changedEntries(this.#saved, memory));
+      const changed = changedEntries(this.#saved, memory);
+      const appended = await this.#append(group, changed);
       if (!appended) return this.#become('full');
       this.#pending.splice(0, group.length);
       this.#saved = { ...this.#saved, ...memory };
-      this.#io.committed(appended.epoch, appended.last);
+      this.#io.committed({ ...appended, entries: group, memory: changed });
       await this.#keepBounds();
     }
   }

@@ -1,6 +1,7 @@
 import type { OpenSession } from '../../protocol/host/session.ts';
 import type { DriverConfig } from '../config.ts';
 import type { SourceSpec } from '../core/station-core.ts';
+import type { OpenWire } from './board/address.ts';
 import { startBoardDriver } from './board/board-driver.ts';
 import type { Driver, DriverEvent, DriverIo } from './driver.ts';
 import { startLocalMqtt } from './local-mqtt.ts';
@@ -11,6 +12,7 @@ const backoff = { firstMs: 500, maxMs: 30_000, stableMs: 10_000 };
 
 export type DriversIo = Omit<DriverIo, 'emit'> & {
   openSession: OpenSession;
+  openWire: OpenWire;
   emit: (source: string, event: DriverEvent) => void;
 };
 
@@ -20,9 +22,7 @@ export function sourceSpecs(drivers: readonly DriverConfig[]): Record<string, So
 }
 
 export function startDrivers(drivers: readonly DriverConfig[], io: DriversIo): Driver[] {
-  return drivers.map((driver) =>
-    startDriver(driver, io.openSession, { ...io, emit: (event) => io.emit(driver.name, event) }),
-  );
+  return drivers.map((driver) => startDriver(driver, { ...io, emit: (event) => io.emit(driver.name, event) }));
 }
 
 function sourceSpec(driver: DriverConfig): SourceSpec {
@@ -31,25 +31,26 @@ function sourceSpec(driver: DriverConfig): SourceSpec {
   return { counters: 'meter', silentAfterMs, expects: Object.values(driver.devices) };
 }
 
-function startDriver(driver: DriverConfig, openSession: OpenSession, io: DriverIo): Driver {
+function startDriver(driver: DriverConfig, io: Omit<DriversIo, 'emit'> & DriverIo): Driver {
   switch (driver.driver) {
     case 'board':
       return startBoardDriver(
         { ...driver, ignore: new Set(driver.ignore), readSilenceMs: driver.readSilenceS * 1000, backoff },
+        io.openWire,
         io,
       );
     case 'zigbee2mqtt':
       return startLocalMqtt(
         { ...driver, pollMs: driver.pollS * 1000, backoff },
         zigbee2mqttDialect(driver.base, driver.devices),
-        openSession,
+        io.openSession,
         io,
       );
     case 'tasmota':
       return startLocalMqtt(
         { ...driver, pollMs: driver.pollS * 1000, backoff },
         tasmotaDialect(driver.devices),
-        openSession,
+        io.openSession,
         io,
       );
   }

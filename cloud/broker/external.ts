@@ -20,6 +20,8 @@ export type ExternalIo = {
 };
 
 const retryMs = 2000;
+/** A stop waits for a connection that is being made: this has to be well within the time that it has. */
+const connectTimeoutMs = 5000;
 
 /**
  * The cloud as a client of a broker that others run (mosquitto, EMQX). That broker authenticates
@@ -30,6 +32,9 @@ export class ExternalBroker implements CloudBroker {
   readonly #config: ExternalConfig;
   readonly #io: ExternalIo;
   readonly #stopping = new AbortController();
+  readonly #stopped = new Promise<null>((resolve) => {
+    this.#stopping.signal.addEventListener('abort', () => resolve(null), { once: true });
+  });
   readonly #running: Promise<void>;
   #session: MessageSession | null = null;
 
@@ -77,7 +82,7 @@ export class ExternalBroker implements CloudBroker {
 
   async #connectOnce(): Promise<string> {
     const { url, username, password, ca } = this.#config;
-    const session = await this.#io.openSession({
+    const opening = this.#io.openSession({
       url,
       clientId: `yizhan-cloud-${Math.floor(this.#io.random() * 2 ** 32).toString(16)}`,
       username,
@@ -85,10 +90,19 @@ export class ExternalBroker implements CloudBroker {
       ca,
       mqttVersion: '3.1.1',
       keepaliveS: 30,
-      connectTimeoutMs: 20_000,
+      connectTimeoutMs,
       subscriptions: upChannels.map((channel) => `stations/+/${channel}`),
       onMessage: (message) => this.#receive(message),
     });
+    const session = await Promise.race([opening, this.#stopped]);
+    if (session === null) {
+      // Nobody waits for a broker that does not answer: what still comes of it is dropped.
+      void opening.then(
+        (late) => late.abort(),
+        () => {},
+      );
+      return 'stopped';
+    }
     this.#session = session;
     this.#io.log.info({ url }, 'external broker connected');
     return session.closed;

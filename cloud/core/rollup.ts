@@ -35,6 +35,9 @@ export const noSums: HourSums = {
   portMs: 0,
 };
 
+/** What a hostile or broken board says never overflows what others are added up in. */
+export const maxSum = Number.MAX_SAFE_INTEGER;
+
 const sumNames = Object.keys(noSums) as (keyof HourSums)[];
 
 /** What a sensor said last within its epoch, and since when it stands. */
@@ -44,32 +47,51 @@ export type Standing = { kind: 'people' | 'port' | 'door'; at: number; value: nu
 export type Hours = Map<number, HourSums>;
 
 /**
- * Adds one event to the sums of its hours. What stood since the sensor's event before it is
- * integrated over the hours between; a sensor that fell silent, or an agent that stopped, ends it.
+ * Adds what an event holds by itself to the sums of its hour, in whatever order events come. A gap
+ * receipt adds what its range held.
+ */
+export function count(event: StationEvent, hours: Hours): void {
+  switch (event.kind) {
+    case 'people':
+      return add(hours, event.at, { visits: event.in, leaves: event.out, insidePeak: event.inside });
+    case 'port':
+      return add(hours, event.at, { mwh: event.mwh });
+    case 'water':
+      return add(hours, event.at, { ml: event.ml });
+    case 'sos':
+      return add(hours, event.at, { presses: event.presses });
+    case 'gap':
+      for (const sums of Object.values(event.lost ?? {})) add(hours, event.at, lostToSums(sums));
+      return;
+    case 'door':
+    case 'sensor':
+    case 'env':
+    case 'agent':
+      return;
+  }
+}
+
+/**
+ * Adds what stood since the sensor's event before this one to the hours between, in the order of
+ * the sequences. A sensor that fell silent, or an agent that stopped, ends what stands.
  *
  * @param standing of the same epoch and sensor; null where nothing stands
  * @returns what stands afterwards
  */
-export function rollUp(event: StationEvent, standing: Standing | null, hours: Hours): Standing | null {
-  if (standing) integrate(standing, event.at, hours);
+export function stand(event: StationEvent, standing: Standing | null, hours: Hours): Standing | null {
+  if (standing && event.kind !== 'gap') integrate(standing, event.at, hours);
   switch (event.kind) {
     case 'people':
-      add(hours, event.at, { visits: event.in, leaves: event.out, insidePeak: event.inside });
       return { kind: 'people', at: event.at, value: event.inside };
     case 'port':
-      add(hours, event.at, { mwh: event.mwh });
       return { kind: 'port', at: event.at, value: event.state === 'charging' ? 1 : 0 };
-    case 'water':
-      add(hours, event.at, { ml: event.ml });
-      return null;
     case 'door':
       add(hours, event.at, { doorOpens: event.open && standing?.value !== 1 ? 1 : 0 });
       return { kind: 'door', at: event.at, value: event.open ? 1 : 0 };
+    case 'water':
     case 'sos':
-      add(hours, event.at, { presses: event.presses });
       return null;
     case 'gap':
-      for (const sums of Object.values(event.lost ?? {})) add(hours, event.at, lostToSums(sums));
       return standing;
     case 'sensor':
       return event.health === 'ok' || event.health === 'fault' ? moved(standing, event.at) : null;
@@ -97,7 +119,7 @@ export function hourOf(at: number): number {
   return Math.floor(at / hourMs) * hourMs;
 }
 
-/** Adds `sums` to the hour of `at`; the peak is the higher one. */
+/** Adds `sums` to the hour of `at`; the peak is the higher one. A sum stays a number that a database can hold. */
 export function add(hours: Hours, at: number, sums: Partial<HourSums>): void {
   const hour = hourOf(at);
   let known = hours.get(hour);
@@ -108,7 +130,7 @@ export function add(hours: Hours, at: number, sums: Partial<HourSums>): void {
   for (const name of sumNames) {
     const amount = sums[name];
     if (amount === undefined) continue;
-    known[name] = name === 'insidePeak' ? Math.max(known[name], amount) : known[name] + amount;
+    known[name] = name === 'insidePeak' ? Math.max(known[name], amount) : Math.min(known[name] + amount, maxSum);
   }
 }
 

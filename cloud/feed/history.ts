@@ -15,10 +15,13 @@ const maxPoints = 24 * 100;
 const byteOrderMark = '\uFEFF';
 const defaultSpanMs = 24 * hourMs;
 
+/** RFC 3339 §5.6: without an offset it would be the server's own time, which nobody means. */
+const rfc3339 = /^\d{4}-\d{2}-\d{2}[Tt ]\d{2}:\d{2}:\d{2}(\.\d+)?([Zz]|[+-]\d{2}:\d{2})$/;
+
 const instant = z.string().transform((text, context) => {
-  const at = /^\d+$/.test(text) ? Number(text) : Date.parse(text);
+  const at = /^\d+$/.test(text) ? Number(text) : rfc3339.test(text) ? Date.parse(text) : Number.NaN;
   if (Number.isSafeInteger(at) && Math.abs(at) < 8e15) return at;
-  context.addIssue({ code: 'custom', message: 'expected RFC 3339 or Unix milliseconds' });
+  context.addIssue({ code: 'custom', message: 'expected RFC 3339 with its offset, or Unix milliseconds' });
   return z.NEVER;
 });
 
@@ -55,7 +58,8 @@ export type Point = { t: string; value: number | null };
  * no event closed yet are filled from what stands, as far as the station is heard. The running hour
  * is left out: litres that grow would tell the public the minute at which somebody drank.
  *
- * @param heardUntilMs time of the station's last report; null where it has none
+ * @param heardUntilMs time of the station's last regular report (another one may be somebody at the
+ *   door); null where it has none
  */
 export function historyPoints(
   { rows, standing }: History,
@@ -70,7 +74,8 @@ export function historyPoints(
   const points: Point[] = [];
   for (let at = range.fromMs; at < range.toMs; at += range.stepMs) {
     const within: Hours = new Map();
-    for (let hour = hourOf(at); hour < at + range.stepMs; hour += hourMs) {
+    // Where a zone's days begin within an hour, that hour belongs to one of them alone.
+    for (let hour = Math.ceil(at / hourMs) * hourMs; hour < at + range.stepMs; hour += hourMs) {
       const sums = hours.get(hour);
       if (sums) add(within, at, sums);
     }
@@ -87,6 +92,10 @@ export function historyText(points: readonly Point[], metric: Metric, format: 'c
   return `${byteOrderMark}time,${metric}\r\n${lines.join('')}`;
 }
 
+/**
+ * What machines count is known by what machines said: sums that are there because somebody came in
+ * would tell so by a 0. Nothing tells a quiet dispenser from a silent one, so its 0 is not known.
+ */
 function metricOf(metric: Metric, sums: HourSums): number | null {
   switch (metric) {
     case 'visits':
@@ -98,9 +107,9 @@ function metricOf(metric: Metric, sums: HourSums): number | null {
     case 'port_minutes':
       return sums.portMs === 0 ? null : round(sums.chargingMs / 60_000);
     case 'energy_wh':
-      return round(sums.mwh / 1000);
+      return sums.portMs === 0 && sums.mwh === 0 ? null : round(sums.mwh / 1000);
     case 'litres':
-      return round(sums.ml / 1000);
+      return sums.ml === 0 ? null : round(sums.ml / 1000);
   }
 }
 

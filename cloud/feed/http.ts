@@ -5,19 +5,23 @@ import { z } from 'zod';
 import { asyncApiDocument } from '../../protocol/asyncapi.ts';
 import type { Clock } from '../../protocol/host/clock.ts';
 import { ConfigError } from '../../protocol/host/config-error.ts';
+import type { Logger } from '../../protocol/host/log.ts';
 import { nation } from '../core/regions.ts';
 import type { LiveBoard } from '../ingest/live-board.ts';
 import type { Store } from '../store/store.ts';
+import { weightsOf } from './accept.ts';
+import { FixedBodies } from './fixed-bodies.ts';
 import { historyPoints, historyQuerySchema, historyRange, historyText, unionMetrics } from './history.ts';
 import { chooseEncoding, RegionBodies } from './region-bodies.ts';
 import type { StatusBoard } from './status-board.ts';
-import type { Stream } from './stream.ts';
+import { type Stream, streamHeaders } from './stream.ts';
 import { discovery, feedVersion, stationsView, summaryView } from './views.ts';
 
 export type HttpConfig = { host: string; port: number; licence: string };
 
 export type HttpIo = {
   clock: Clock;
+  log: Logger;
   store: Store;
   board: StatusBoard;
   live: LiveBoard;
@@ -27,6 +31,9 @@ export type HttpIo = {
   health: () => { ok: boolean; problems: string[] };
 };
 
+/** Longer than any request line: a parameter that is too long is answered like any other. */
+const maxParamLength = 64 * 1024;
+const commonHeaders = { 'access-control-allow-origin': '*', 'x-content-type-options': 'nosniff' } as const;
 const statusCacheControl = 'public, max-age=5, stale-while-revalidate=5, stale-if-error=60';
 const staticCacheControl = 'public, max-age=3600';
 const page = readFileSync(new URL('../web/index.html', import.meta.url));
@@ -46,43 +53,55 @@ const streamQuery = z.object({
   last_event_id: z.string().max(64).optional(),
 });
 
+export type HttpServer = { readonly port: number; close: () => Promise<void> };
+
 /**
  * Starts the public feed.
  *
  * @throws ConfigError where the port is taken
  */
-export async function startHttp(config: HttpConfig, io: HttpIo): Promise<FastifyInstance> {
-  const app = Fastify({ logger: false, forceCloseConnections: true });
-  app.addHook('onSend', async (_request, reply) => {
-    reply.header('access-control-allow-origin', '*');
-    reply.header('x-content-type-options', 'nosniff');
+export type StartHttp = (config: HttpConfig, io: HttpIo) => Promise<HttpServer>;
+
+export const startHttp: StartHttp = async (config, io) => {
+  const app = Fastify({
+    logger: false,
+    forceCloseConnections: true,
+    routerOptions: { maxParamLength },
+    frameworkErrors: (_error, _request, reply) =>
+      problem(reply.headers(commonHeaders), 400, 'bad_request', 'path: expected percent-encoded UTF-8'),
   });
+  app.addHook('onSend', async (_request, reply) => void reply.headers(commonHeaders));
   app.setNotFoundHandler((request, reply) =>
     problem(reply, 404, 'not_found', `no ${request.url.split('?')[0]} here: /v1/feed.json lists the feeds`),
   );
-  app.setErrorHandler((error: Error & { statusCode?: number }, _request, reply) => {
+  app.setErrorHandler((error: Error & { statusCode?: number }, request, reply) => {
     const status = error.statusCode ?? 500;
-    return problem(
-      reply,
-      status,
-      status < 500 ? 'bad_request' : 'internal',
-      status < 500 ? error.message : 'the feed failed; try again',
-    );
+    if (status < 500) return problem(reply, status, 'bad_request', error.message);
+    io.log.error({ err: error, path: request.url.split('?')[0] }, 'request failed');
+    return problem(reply, status, 'internal', 'the feed failed; try again');
   });
   feedRoutes(app, config, io);
   historyRoute(app, io);
   streamRoute(app, io);
   operationRoutes(app, io);
   await listen(app, config);
-  return app;
-}
+  const address = app.server.address();
+  const port = typeof address === 'object' && address ? address.port : config.port;
+  return { port, close: () => app.close() };
+};
 
 function feedRoutes(app: FastifyInstance, { licence }: HttpConfig, { board }: HttpIo): void {
   const bodies = new RegionBodies(board);
+  const fixed = new FixedBodies(board);
+  function sendFixed(request: FastifyRequest, reply: FastifyReply, path: string, view: () => object): FastifyReply {
+    const { tag, raw } = fixed.get(path, view);
+    if (isCurrent(request, reply, tag, staticCacheControl)) return reply.code(304).send();
+    return reply.type('application/json; charset=utf-8').send(raw);
+  }
   app.get('/', (_request, reply) =>
     reply.type('text/html; charset=utf-8').header('cache-control', 'no-cache').send(page),
   );
-  app.get('/v1/feed.json', (request, reply) => sendStatic(request, reply, board, () => discovery(board, licence)));
+  app.get('/v1/feed.json', (request, reply) => sendFixed(request, reply, 'feed', () => discovery(board, licence)));
   app.get('/v1/summary.json', (request, reply) => {
     if (isCurrent(request, reply, `${board.epoch}-${board.seq}`, statusCacheControl)) return reply.code(304).send();
     return reply.send(summaryView(board));
@@ -90,7 +109,7 @@ function feedRoutes(app: FastifyInstance, { licence }: HttpConfig, { board }: Ht
   app.get('/v1/regions/:adcode/stations.json', (request, reply) => {
     const { adcode } = parsed(regionParams, request.params);
     if (board.regionSeq(adcode) === null) return unknownRegion(reply, adcode);
-    return sendStatic(request, reply, board, () => stationsView(board, adcode));
+    return sendFixed(request, reply, adcode, () => stationsView(board, adcode));
   });
   app.get('/v1/regions/:adcode/status.json', async (request, reply) => {
     const { adcode } = parsed(regionParams, request.params);
@@ -113,7 +132,7 @@ function historyRoute(app: FastifyInstance, { board, live, store, clock }: HttpI
     const query = parsed(historyQuerySchema, request.query);
     if ((unionMetrics as readonly string[]).includes(query.metric)) {
       return problem(
-        reply,
+        reply.header('www-authenticate', 'Bearer'),
         401,
         'sign_in_needed',
         `${query.metric} tells how many people are inside: it is the union's, not public`,
@@ -123,7 +142,7 @@ function historyRoute(app: FastifyInstance, { board, live, store, clock }: HttpI
     const range = historyRange(query, station.timeZone, nowMs);
     if (typeof range === 'string') return problem(reply, 400, 'bad_request', range);
     const history = await store.history(id, range.fromMs, range.toMs);
-    const points = historyPoints(history, range, live.get(id)?.reportedAt ?? null, nowMs);
+    const points = historyPoints(history, range, live.get(id)?.beatAt ?? null, nowMs);
     const format = query.format ?? acceptedFormat(request.headers.accept);
     reply.header('cache-control', 'public, max-age=60').header('vary', 'accept').type(historyTypes[format]);
     if (format !== 'json') return reply.send(historyText(points, range.metric, format));
@@ -131,15 +150,20 @@ function historyRoute(app: FastifyInstance, { board, live, store, clock }: HttpI
   });
 }
 
-function acceptedFormat(accept = ''): keyof typeof historyTypes {
-  if (accept.includes('text/csv')) return 'csv';
-  return accept.includes('application/x-ndjson') ? 'ndjson' : 'json';
+function acceptedFormat(accept: string | undefined): keyof typeof historyTypes {
+  const weights = weightsOf(accept);
+  const weight = (type: string): number =>
+    weights.get(type) ?? weights.get(type.replace(/\/.*/, '/*')) ?? weights.get('*/*') ?? 0;
+  const [json, csv, ndjson] = [weight('application/json'), weight('text/csv'), weight('application/x-ndjson')];
+  if (csv > json && csv >= ndjson) return 'csv';
+  return ndjson > json ? 'ndjson' : 'json';
 }
 
 function streamRoute(app: FastifyInstance, { board, stream }: HttpIo): void {
   app.get('/v1/stream', (request, reply) => {
     const query = parsed(streamQuery, request.query);
     if (board.regionSeq(query.region) === null) return unknownRegion(reply, query.region);
+    if (request.method === 'HEAD') return reply.headers(streamHeaders).send();
     if (!stream.hasRoom())
       return problem(
         reply.header('retry-after', '10'),
@@ -165,17 +189,6 @@ function operationRoutes(app: FastifyInstance, { health, metrics }: HttpIo): voi
   app.get('/asyncapi.json', (_request, reply) =>
     reply.header('cache-control', staticCacheControl).send(asyncApiDocument()),
   );
-}
-
-function sendStatic(
-  request: FastifyRequest,
-  reply: FastifyReply,
-  board: StatusBoard,
-  view: () => object,
-): FastifyReply {
-  if (isCurrent(request, reply, `${board.epoch}-r${board.registerRevision}`, staticCacheControl))
-    return reply.code(304).send();
-  return reply.send(view());
 }
 
 /** Sets the strong ETag; true where the client has the same body. */

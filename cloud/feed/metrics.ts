@@ -4,7 +4,7 @@ import type { CloudBroker } from '../broker/uplink.ts';
 import type { Freshness } from '../core/freshness.ts';
 import { nation } from '../core/regions.ts';
 import type { Ingest, IngestCounts } from '../ingest/ingest.ts';
-import type { Store } from '../store/store.ts';
+import type { Store, StoreCounts } from '../store/store.ts';
 import type { StatusBoard } from './status-board.ts';
 import type { Stream } from './stream.ts';
 
@@ -28,11 +28,15 @@ const ingestCounters: Readonly<Record<keyof IngestCounts, string>> = {
   acks: 'Acknowledgements sent after their commit',
 };
 
+/** Gauges of prom-client that are called like counters: `promtool check metrics` refuses them. */
+const misnamed = ['nodejs_active_handles_total', 'nodejs_active_requests_total', 'nodejs_active_resources_total'];
+
 /** The Prometheus page: what the process counts anyway, read at the moment of the scrape. */
 export function createMetrics({ ingest, broker, store, board, stream, refusals }: MetricsSources): Registry {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
+  for (const name of misnamed) registry.removeSingleMetric(name);
   for (const [name, help] of Object.entries(ingestCounters) as [keyof IngestCounts, string][]) {
     const snake = name.replaceAll(/[A-Z]/g, (letter) => `_${letter.toLowerCase()}`);
     counter(`yizhan_ingest_${snake}_total`, help, registers, () => ingest.counts[name]);
@@ -87,25 +91,44 @@ function gauge(name: string, help: string, registers: Registry[], read: () => nu
 function stationsGauge(board: StatusBoard, registers: Registry[]): void {
   new Gauge({
     name: 'yizhan_stations',
-    help: 'Stations by freshness',
+    help: 'Stations of the register by freshness; never: not heard yet, or without sensors',
     labelNames: ['freshness'],
     registers,
     collect() {
       const counts: Record<Freshness | 'never', number> = { live: 0, late: 0, stale: 0, offline: 0, never: 0 };
-      for (const { freshness } of board.snapshot(nation)?.stations ?? []) counts[freshness ?? 'never'] += 1;
+      for (const { state, freshness } of board.snapshot(nation)?.stations ?? []) {
+        if (state !== 'removed') counts[freshness ?? 'never'] += 1;
+      }
       for (const [freshness, count] of Object.entries(counts)) this.set({ freshness }, count);
     },
   });
 }
 
 function storeGauges(store: Store, registers: Registry[]): void {
+  let counting: Promise<StoreCounts> | null = null;
+  /** Once a scrape, for both gauges. */
+  const counts = (): Promise<StoreCounts> => {
+    counting ??= store.counts().finally(() => {
+      counting = null;
+    });
+    return counting;
+  };
   new Gauge({
-    name: 'yizhan_store',
-    help: 'What the store holds: stations, sequences acknowledged and declared lost, quarantined events, bytes',
+    name: 'yizhan_store_records',
+    help: 'What the store holds: stations, sequences acknowledged, sequences declared lost, quarantined events',
     labelNames: ['what'],
     registers,
     async collect() {
-      for (const [what, count] of Object.entries(await store.counts())) this.set({ what }, count);
+      const { bytes: _bytes, ...records } = await counts();
+      for (const [what, count] of Object.entries(records)) this.set({ what }, count);
+    },
+  });
+  new Gauge({
+    name: 'yizhan_store_bytes',
+    help: 'Size of the store',
+    registers,
+    async collect() {
+      this.set((await counts()).bytes);
     },
   });
 }

@@ -1,5 +1,6 @@
 import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
+import { weightsOf } from './accept.ts';
 import type { StatusBoard } from './status-board.ts';
 
 export type Encoding = 'br' | 'gzip' | 'identity';
@@ -53,17 +54,10 @@ export class RegionBodies {
   }
 }
 
-/** The best encoding that an `Accept-Encoding` header allows; a `q=0` forbids. */
+/** The encoding that an `Accept-Encoding` header wants most, the tighter one where it does not care. */
 export function chooseEncoding(header: string | undefined): Encoding {
-  const offered = new Map(
-    (header ?? '').split(',').map((part) => {
-      const [name = '', ...parameters] = part.trim().toLowerCase().split(';');
-      const q = parameters
-        .map((parameter) => /^\s*q=([\d.]+)$/.exec(parameter)?.[1])
-        .find((value) => value !== undefined);
-      return [name, q === undefined ? 1 : Number(q)];
-    }),
-  );
-  if ((offered.get('br') ?? 0) > 0) return 'br';
-  return (offered.get('gzip') ?? 0) > 0 ? 'gzip' : 'identity';
+  const weights = weightsOf(header);
+  const weight = (name: string): number => weights.get(name) ?? weights.get('*') ?? 0;
+  const best = weight('gzip') > weight('br') ? 'gzip' : 'br';
+  return weight(best) > 0 && weight(best) >= (weights.get('identity') ?? 0) ? best : 'identity';
 }

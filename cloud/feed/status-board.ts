@@ -1,6 +1,6 @@
 import { type Cancel, type Clock, every } from '../../protocol/host/clock.ts';
 import { type Evaluation, evaluate, iso, isPublicChange, type PublicStatus } from '../core/availability.ts';
-import { type HoursRule, parseHours } from '../core/hours.ts';
+import { type DayOf, dayIn, type HoursRule, parseHours } from '../core/hours.ts';
 import { regionChain } from '../core/regions.ts';
 import type { StationRecord } from '../core/station.ts';
 import type { LiveBoard } from '../ingest/live-board.ts';
@@ -9,23 +9,26 @@ import { DueSet } from './due-set.ts';
 export type StatusBoardIo = {
   clock: Clock;
   live: LiveBoard;
+  /** Steps are not closer together than this, and what time alone changes is seen so late, ms. */
+  coalesceMs: number;
   /** Random for this process: sequences of another one mean nothing here. */
   epoch: string;
 };
 
 type Row = { record: StationRecord; hours: HoursRule; status: PublicStatus; seq: number };
 
-type Region = { ids: Set<string>; seq: number };
+/** `leftSeq`: the last step at which a station left it, or the one at which it came to be. */
+type Region = { ids: Set<string>; seq: number; leftSeq: number };
 
 /** All stations of one region as they stood at `seq`. */
 export type RegionSnapshot = { region: string; seq: number; evaluatedAt: string; stations: readonly PublicStatus[] };
 
-/** The stations that one step changed, for whoever follows them. */
-export type Patch = { seq: number; evaluatedAt: string; stations: readonly PublicStatus[] };
+/**
+ * The stations that one step changed, for whoever follows them, and the regions that a station left:
+ * no list of changes can take it out of a table.
+ */
+export type Patch = { seq: number; evaluatedAt: string; stations: readonly PublicStatus[]; left: ReadonlySet<string> };
 export type PatchListener = (patch: Patch) => void;
-
-/** Steps are not closer together than this. */
-export const coalesceMs = 1000;
 
 /**
  * The public side of every station, evaluated when something came and when time alone changes it.
@@ -37,6 +40,7 @@ export class StatusBoard {
   readonly #rows = new Map<string, Row>();
   readonly #regions = new Map<string, Region>();
   readonly #rules = new Map<string, HoursRule>();
+  readonly #dayOf = new Map<string, DayOf>();
   readonly #dirty = new Set<string>();
   readonly #due = new DueSet();
   readonly #listeners = new Set<PatchListener>();
@@ -44,6 +48,7 @@ export class StatusBoard {
   #registerRevision = 0;
   #seq = 0;
   #evaluatedAt: string;
+  /** Of the last step. */
   #flushedMs = Number.NEGATIVE_INFINITY;
   #cancelFlush: Cancel | null = null;
 
@@ -51,7 +56,7 @@ export class StatusBoard {
     this.#io = io;
     this.#evaluatedAt = iso(io.clock.wallMs());
     io.live.listen((station) => this.#touch(station));
-    this.#stopTicking = every(io.clock, coalesceMs, () => this.#tick());
+    this.#stopTicking = every(io.clock, io.coalesceMs, () => this.#tick());
   }
 
   get epoch(): string {
@@ -62,24 +67,38 @@ export class StatusBoard {
     return this.#seq;
   }
 
-  /** Differs where the register does. */
+  /** Counts the changes of the register in this process. */
   get registerRevision(): number {
     return this.#registerRevision;
   }
 
-  /** Takes the register as it is now. A station never disappears: a removed one is told as such. */
+  /**
+   * Takes the register as it is now. A station never disappears: a removed one is told as such. What
+   * changed is a step at once, so that lists and their ETags never differ.
+   */
   setRegister(records: readonly StationRecord[]): void {
-    this.#registerRevision += 1;
+    const left = new Set<string>();
+    let isChanged = false;
     for (const record of records) {
       const known = this.#rows.get(record.id);
       if (known && JSON.stringify(known.record) === JSON.stringify(record)) continue;
-      if (known) this.#leaveRegions(known.record);
+      isChanged = true;
+      if (known && known.record.region !== record.region)
+        for (const region of this.#move(known.record, record)) left.add(region);
       const hours = this.#rule(record);
       const { status } = this.#evaluate(record, hours);
       this.#rows.set(record.id, { record, hours, status, seq: neverTold });
       this.#enterRegions(record);
-      this.#touch(record.id);
+      this.#dirty.add(record.id);
     }
+    if (!isChanged) return;
+    this.#registerRevision += 1;
+    this.#flush(left);
+  }
+
+  /** The clock jumped: what is due when is to be found anew. */
+  evaluateAll(): void {
+    for (const id of this.#rows.keys()) this.#touch(id);
   }
 
   /** Every region that has a station, districts and what they lie in. */
@@ -106,10 +125,16 @@ export class StatusBoard {
     return { region, seq, evaluatedAt: this.#evaluatedAt, stations: this.#rowsOf(region).map((row) => row.status) };
   }
 
-  /** What changed in the region after step `seq` of this epoch. */
-  since(region: string, seq: number): Patch {
+  /** What changed in the region after step `seq` of this epoch; null where a station left it since. */
+  since(region: string, seq: number): Patch | null {
+    if (seq < (this.#regions.get(region)?.leftSeq ?? 0)) return null;
     const changed = this.#rowsOf(region).filter((row) => row.seq > seq);
-    return { seq: this.#seq, evaluatedAt: this.#evaluatedAt, stations: changed.map((row) => row.status) };
+    return {
+      seq: this.#seq,
+      evaluatedAt: this.#evaluatedAt,
+      stations: changed.map((row) => row.status),
+      left: nowhere,
+    };
   }
 
   listen(listener: PatchListener): Cancel {
@@ -130,13 +155,13 @@ export class StatusBoard {
   #touch(id: string): void {
     this.#dirty.add(id);
     if (this.#cancelFlush) return;
-    const waitMs = Math.max(0, this.#flushedMs + coalesceMs - this.#io.clock.monotonicMs());
+    const waitMs = Math.max(0, this.#flushedMs + this.#io.coalesceMs - this.#io.clock.monotonicMs());
     this.#cancelFlush = this.#io.clock.after(waitMs, () => this.#flush());
   }
 
-  #flush(): void {
+  #flush(left = nowhere): void {
+    this.#cancelFlush?.();
     this.#cancelFlush = null;
-    this.#flushedMs = this.#io.clock.monotonicMs();
     const ids = [...this.#dirty];
     this.#dirty.clear();
     const seq = this.#seq + 1;
@@ -151,10 +176,16 @@ export class StatusBoard {
         if (known) known.seq = seq;
       }
     }
+    // A look that found nothing delays nothing: the public would see its shadow in the next step.
     if (changed.length === 0) return;
+    this.#flushedMs = this.#io.clock.monotonicMs();
+    for (const region of left) {
+      const known = this.#regions.get(region);
+      if (known) Object.assign(known, { seq, leftSeq: seq });
+    }
     this.#seq = seq;
     this.#evaluatedAt = iso(this.#io.clock.wallMs());
-    for (const listener of this.#listeners) listener({ seq, evaluatedAt: this.#evaluatedAt, stations: changed });
+    for (const listener of this.#listeners) listener({ seq, evaluatedAt: this.#evaluatedAt, stations: changed, left });
   }
 
   /** @returns whether the public sees anything new */
@@ -178,9 +209,15 @@ export class StatusBoard {
     return rule;
   }
 
+  #days(timeZone: string): DayOf {
+    const known = this.#dayOf.get(timeZone) ?? dayIn(timeZone);
+    this.#dayOf.set(timeZone, known);
+    return known;
+  }
+
   #evaluate(record: StationRecord, hours: HoursRule): Evaluation {
     const nowMs = this.#io.clock.wallMs();
-    return evaluate(record, this.#io.live.get(record.id), hours(nowMs), nowMs);
+    return evaluate(record, this.#io.live.get(record.id), hours(nowMs), nowMs, this.#days(record.timeZone));
   }
 
   #rowsOf(region: string): Row[] {
@@ -189,20 +226,25 @@ export class StatusBoard {
 
   #enterRegions(record: StationRecord): void {
     for (const region of regionChain(record.region)) {
-      const known = this.#regions.get(region) ?? { ids: new Set(), seq: this.#seq };
+      const known = this.#regions.get(region) ?? { ids: new Set(), seq: this.#seq, leftSeq: this.#seq };
       known.ids.add(record.id);
       this.#regions.set(region, known);
     }
   }
 
-  #leaveRegions(record: StationRecord): void {
-    for (const region of regionChain(record.region)) {
+  /** @returns the regions that the station leaves */
+  #move(from: StationRecord, to: StationRecord): string[] {
+    const stays = new Set(regionChain(to.region));
+    const left = regionChain(from.region).filter((region) => !stays.has(region));
+    for (const region of left) {
       const known = this.#regions.get(region);
-      known?.ids.delete(record.id);
+      known?.ids.delete(from.id);
       if (known?.ids.size === 0) this.#regions.delete(region);
     }
+    return left;
   }
 }
 
 /** The step of an entry that no one was told of yet. */
 const neverTold = -1;
+const nowhere: ReadonlySet<string> = new Set();

@@ -59,17 +59,14 @@ export class Stream {
     this.#count += 1;
     response.once('close', () => this.#leave(region, response));
     const { epoch, seq } = this.#board;
-    response.write(
-      `retry: ${retryMs}\n\n${this.#event('hello', seq, { version: '1', region, epoch, seq, now: this.#clock.wallMs() })}`,
-    );
-    if (lastEventId === undefined || lastEventId === '') return;
-    const resumed = parseEventId(lastEventId);
-    if (resumed === null || resumed.epoch !== epoch || resumed.seq > seq) {
-      response.write(this.#event('reset', seq, { reason: 'unknown event id: fetch the region again' }));
-      return;
-    }
-    const missed = this.#board.since(region, resumed.seq);
-    if (missed.stations.length > 0) response.write(this.#patchEvent(missed, missed.stations));
+    const resumed = lastEventId ? this.#missed(region, lastEventId) : 'fresh';
+    // Who is cut off between this and what it missed has to come back with the id that it came with.
+    const id = resumed === 'fresh' ? this.#id(seq) : null;
+    const hello = { version: '1', region, epoch, seq, now: this.#clock.wallMs() };
+    response.write(`retry: ${retryMs}\n\n${eventText('hello', id, hello)}`);
+    if (resumed === 'fresh') return;
+    if (resumed === null) response.write(this.#reset('unknown event id'));
+    else if (resumed.stations.length > 0) response.write(this.#catchUp(resumed));
   }
 
   stop(): void {
@@ -79,6 +76,7 @@ export class Stream {
 
   /** One buffer a region, however many follow it. */
   #publish(patch: Patch): void {
+    for (const region of patch.left) this.#send(region, Buffer.from(this.#reset('a station left the region')));
     const byRegion = new Map<string, PublicStatus[]>();
     for (const status of patch.stations) {
       const record = this.#board.station(status.id);
@@ -89,11 +87,11 @@ export class Stream {
         else byRegion.set(region, [status]);
       }
     }
-    for (const [region, stations] of byRegion) this.#send(region, Buffer.from(this.#patchEvent(patch, stations)));
+    for (const [region, stations] of byRegion) this.#send(region, Buffer.from(this.#patch(patch, stations)));
   }
 
   #beat(): void {
-    const beat = Buffer.from(this.#event('beat', this.#board.seq, { now: this.#clock.wallMs() }));
+    const beat = Buffer.from(eventText('beat', this.#id(this.#board.seq), { now: this.#clock.wallMs() }));
     for (const region of this.#clients.keys()) this.#send(region, beat);
   }
 
@@ -113,13 +111,35 @@ export class Stream {
     if (clients.size === 0) this.#clients.delete(region);
   }
 
-  #patchEvent(patch: Patch, stations: readonly PublicStatus[]): string {
-    return this.#event('patch', patch.seq, { evaluated_at: patch.evaluatedAt, stations });
+  /** What came after an event id; null where nobody here can tell. */
+  #missed(region: string, lastEventId: string): Patch | null {
+    const last = parseEventId(lastEventId);
+    const isOurs = last !== null && last.epoch === this.#board.epoch && last.seq <= this.#board.seq;
+    return isOurs ? this.#board.since(region, last.seq) : null;
   }
 
-  #event(name: string, seq: number, data: object): string {
-    return `event: ${name}\nid: ${this.#board.epoch}-${seq}\ndata: ${JSON.stringify(data)}\n\n`;
+  /** More than a client may leave unread would have it dropped, and come back for the same, for ever. */
+  #catchUp(missed: Patch): Buffer {
+    const patch = Buffer.from(this.#patch(missed, missed.stations));
+    return patch.length <= this.#config.maxUnreadBytes ? patch : Buffer.from(this.#reset('too much was missed'));
   }
+
+  #patch({ seq, evaluatedAt }: Patch, stations: readonly PublicStatus[]): string {
+    return eventText('patch', this.#id(seq), { evaluated_at: evaluatedAt, stations });
+  }
+
+  #reset(why: string): string {
+    return eventText('reset', this.#id(this.#board.seq), { reason: `${why}: fetch the region again` });
+  }
+
+  #id(seq: number): string {
+    return `${this.#board.epoch}-${seq}`;
+  }
+}
+
+/** Without an id a client keeps the one that it has. */
+function eventText(name: string, id: string | null, data: object): string {
+  return `event: ${name}\n${id === null ? '' : `id: ${id}\n`}data: ${JSON.stringify(data)}\n\n`;
 }
 
 export function parseEventId(text: string): { epoch: string; seq: number } | null {

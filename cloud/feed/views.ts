@@ -1,6 +1,7 @@
 import { type AvailabilityWord, iso, type PublicStatus } from '../core/availability.ts';
 import type { Freshness } from '../core/freshness.ts';
 import type { StationRecord } from '../core/station.ts';
+import { digest } from './fixed-bodies.ts';
 import type { StatusBoard } from './status-board.ts';
 
 export const feedVersion = '1';
@@ -30,13 +31,8 @@ export function discovery(board: StatusBoard, licence: string): object {
 
 /** `/v1/regions/{adcode}/stations.json`: what does not change by itself. */
 export function stationsView(board: StatusBoard, region: string): object {
-  return {
-    version: feedVersion,
-    region,
-    revision: board.registerRevision,
-    ttl: staticTtlS,
-    stations: board.records(region).map(publicRecord),
-  };
+  const stations = board.records(region).map(publicRecord);
+  return { version: feedVersion, region, revision: digest(JSON.stringify(stations)), ttl: staticTtlS, stations };
 }
 
 function publicRecord(record: StationRecord): object {

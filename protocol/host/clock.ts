@@ -14,14 +14,20 @@ export interface Clock {
   after(delayMs: number, task: () => void): Cancel;
 }
 
+/** Node's timers take no more; longer waits are made of several. */
 const longestTimerMs = 2 ** 31 - 1;
 
 export const systemClock: Clock = {
   wallMs: () => Date.now(),
   monotonicMs: () => Number(process.hrtime.bigint() / 1000n) / 1000,
   after(delayMs, task) {
-    const timer = setTimeout(task, Math.min(Math.max(0, delayMs), longestTimerMs));
-    return () => clearTimeout(timer);
+    const waitMs = Math.min(Math.max(0, delayMs), longestTimerMs);
+    const timer = setTimeout(() => {
+      if (delayMs > longestTimerMs) cancel = systemClock.after(delayMs - waitMs, task);
+      else task();
+    }, waitMs);
+    let cancel: Cancel = () => clearTimeout(timer);
+    return () => cancel();
   },
 };
 
@@ -45,7 +51,7 @@ export function every(clock: Clock, periodMs: number, task: () => void): Cancel 
   let cancel = clock.after(periodMs, run);
   function run(): void {
     const nowMs = clock.monotonicMs();
-    due += periodMs * Math.max(1, Math.ceil((nowMs - due) / periodMs));
+    due += periodMs * Math.max(1, Math.floor((nowMs - due) / periodMs) + 1);
     cancel = clock.after(due - nowMs, run);
     task();
   }

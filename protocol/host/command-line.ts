@@ -2,6 +2,7 @@ import { type Command, CommanderError } from 'commander';
 import { ConfigError } from './config-error.ts';
 import { exitCodes } from './exit-codes.ts';
 import { LinkError } from './session.ts';
+import { StoreError } from './sqlite.ts';
 
 /** The process around a command: only a `main.ts` knows the real one. */
 export type Host = {
@@ -57,6 +58,10 @@ function explain(error: unknown, host: Host): number {
   if (error instanceof LinkError) {
     host.complain(error.message);
     return exitCodes.unavailable;
+  }
+  if (error instanceof StoreError) {
+    host.complain(error.message);
+    return exitCodes.ioError;
   }
   host.complain(error instanceof Error ? (error.stack ?? error.message) : String(error));
   return exitCodes.failed;

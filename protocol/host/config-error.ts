@@ -17,6 +17,7 @@ export class ConfigError extends Error {
 }
 
 const secretNames = /password|secret|token|key$/i;
+const urlPassword = /\/\/[^/@\s"]*@/g;
 
 /**
  * Parses `value` and lists every wrong field with its path, what was expected and what was found.
@@ -37,17 +38,28 @@ function issueLines(issue: z.core.$ZodIssue, root: unknown, base: readonly Prope
   if (issue.code === 'unrecognized_keys') {
     return issue.keys.map((key) => `${pathText([...path, key])}: not a known field`);
   }
-  if (issue.code === 'invalid_union' && issue.errors.length > 0) {
-    const closest = issue.errors.reduce((best, branch) => (branch.length < best.length ? branch : best));
-    if (closest.length > 0) return closest.flatMap((inner) => issueLines(inner, root, path));
+  if (issue.code === 'invalid_key') {
+    return issue.issues.map((inner) => `${pathText(path)}: ${expectation(inner)} as its name`);
   }
-  const found = valueAt(root, path);
-  return [`${pathText(path)}: ${expectation(issue)}, found ${foundText(found, path)}`];
+  const closest = issue.code === 'invalid_union' ? closestBranch(issue.errors) : undefined;
+  if (closest) return closest.flatMap((inner) => issueLines(inner, root, path));
+  return [`${pathText(path)}: ${expectation(issue)}, found ${foundText(valueAt(root, path), path)}`];
+}
+
+/** Of the branches of a union that the value has the outer shape of, the one with the fewest issues. */
+function closestBranch(branches: readonly z.core.$ZodIssue[][]): z.core.$ZodIssue[] | undefined {
+  return branches
+    .filter((issues) => issues.every(({ path, code }) => path.length > 0 || code === 'unrecognized_keys'))
+    .toSorted((a, b) => a.length - b.length)[0];
 }
 
 function expectation(issue: z.core.$ZodIssue): string {
+  if (issue.code === 'invalid_union' && issue.errors.length > 0) {
+    const expectations = new Set(issue.errors.flatMap((branch) => branch.slice(0, 1).map(expectation)));
+    return [...expectations].join(' or ').replaceAll(' or expected ', ' or ');
+  }
   const text = issue.message
-    .replace(/^(Invalid input|Too big|Too small|Invalid string): /, '')
+    .replace(/^(Invalid \w+|Too big|Too small): /, '')
     .replace(/^Invalid discriminator value\. Expected /, 'expected ')
     .replace(/, received .*$/, '');
   return text.startsWith('expected') ? text : `expected: ${text}`;
@@ -71,7 +83,15 @@ function valueAt(root: unknown, path: readonly PropertyKey[]): unknown {
 
 function foundText(value: unknown, path: readonly PropertyKey[]): string {
   if (value === undefined) return 'nothing';
-  if (secretNames.test(String(path.at(-1) ?? ''))) return `a ${typeof value} (not shown)`;
-  const json = JSON.stringify(value);
-  return json.length > 80 ? `${json.slice(0, 77)}…` : json;
+  if (path.some((part) => secretNames.test(String(part)))) return `a ${typeof value} (not shown)`;
+  const text = typeof value === 'number' ? String(value) : jsonText(value).replace(urlPassword, '//…@');
+  return text.length > 80 ? `${text.slice(0, 77)}…` : text;
+}
+
+function jsonText(value: unknown): string {
+  try {
+    return JSON.stringify(value, (name, inner) => (secretNames.test(name) ? '(not shown)' : inner));
+  } catch {
+    return 'an alias inside of what it stands for';
+  }
 }

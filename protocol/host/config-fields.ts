@@ -1,10 +1,10 @@
 import { z } from 'zod';
 
-/** A broker's address. */
+/** A broker's address. Who logs in is said beside it: addresses are shown and logged. */
 export const mqttUrlSchema = z
   .string()
   .refine(
-    (text) => /^mqtts?:\/\/[^/\s]+$/.test(text) && URL.canParse(text),
+    (text) => /^mqtts?:\/\/[^/\s@?#]+$/.test(text) && URL.canParse(text),
     'expected mqtt://host[:port] or mqtts://host[:port]',
   );
 

@@ -14,9 +14,7 @@ import { sqliteCode } from './sqlite.ts';
 export function lockDirectory(directory: string, file: string, holder: string): Disposable {
   try {
     mkdirSync(directory, { recursive: true });
-    const db = new Database(join(directory, file), { timeout: 0 });
-    db.pragma('journal_mode = MEMORY');
-    db.exec('BEGIN EXCLUSIVE');
+    const db = openExclusively(join(directory, file));
     return { [Symbol.dispose]: () => void db.close() };
   } catch (cause) {
     const busy = sqliteCode(cause).startsWith('SQLITE_BUSY');
@@ -26,5 +24,17 @@ export function lockDirectory(directory: string, file: string, holder: string): 
         ? cause.message
         : String(cause);
     throw new ConfigError(directory, [problem], { cause });
+  }
+}
+
+function openExclusively(path: string): Database.Database {
+  const db = new Database(path, { timeout: 0 });
+  try {
+    db.pragma('journal_mode = MEMORY');
+    db.exec('BEGIN EXCLUSIVE');
+    return db;
+  } catch (cause) {
+    db.close();
+    throw cause;
   }
 }

@@ -1,4 +1,4 @@
-import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
+import mqtt, { ErrorWithSubackPacket, type IClientOptions, type MqttClient } from 'mqtt';
 import { LinkError, type MessageSession, type OpenSession, type SessionOptions } from './session.ts';
 
 /** MQTT 5: another client took this one's identity. */
@@ -51,7 +51,7 @@ function whenClosed(client: MqttClient): Promise<string> {
         : `disconnected by the broker (${packet.reasonCode ?? 'no reason'})`;
   });
   client.once('close', () => {
-    // MQTT.js would otherwise keep a timer and its listeners.
+    // Over is over, whatever MQTT.js may come to think of reconnecting.
     client.end(true);
     resolve(reason);
   });
@@ -66,17 +66,24 @@ async function connected(client: MqttClient, closed: Promise<string>): Promise<v
 }
 
 async function subscribed(client: MqttClient, topics: readonly string[]): Promise<void> {
-  let granted: Awaited<ReturnType<MqttClient['subscribeAsync']>>;
   try {
-    granted = await client.subscribeAsync([...topics], { qos: 1 });
+    await client.subscribeAsync([...topics], { qos: 1 });
   } catch (cause) {
     client.end(true);
-    throw new LinkError(`subscription failed: ${cause instanceof Error ? cause.message : String(cause)}`, { cause });
+    const refused = refusedTopics(cause, topics);
+    const what = refused.length > 0 ? `refused: ${refused.join(', ')}` : `failed: ${reasonOf(cause)}`;
+    throw new LinkError(`subscription ${what}`, { cause });
   }
-  const refused = granted.filter((grant) => grant.qos >= 128).map((grant) => grant.topic);
-  if (refused.length === 0) return;
-  client.end(true);
-  throw new LinkError(`subscription refused: ${refused.join(', ')}`);
+}
+
+/** The broker's answer has a code for each topic, in their order; from 128 on they are refusals. */
+function refusedTopics(cause: unknown, topics: readonly string[]): string[] {
+  const codes = cause instanceof ErrorWithSubackPacket ? (cause.packet?.granted ?? []) : [];
+  return topics.filter((_topic, index) => Number(codes[index] ?? 0) >= 128);
+}
+
+function reasonOf(cause: unknown): string {
+  return cause instanceof Error ? cause.message : String(cause);
 }
 
 function sessionOf(client: MqttClient, closed: Promise<string>): MessageSession {
@@ -88,7 +95,8 @@ function sessionOf(client: MqttClient, closed: Promise<string>): MessageSession 
     },
     queuedBytes: () => client.stream.writableLength,
     async close() {
-      await client.endAsync(false);
+      // What a broker no longer acknowledges would keep MQTT.js waiting after the connection is gone.
+      await Promise.race([client.endAsync(false), closed]);
     },
     abort() {
       client.stream.destroy();

@@ -11,6 +11,8 @@ export class StoreError extends Error {
 /** SQLite's FULL; NORMAL would lose committed rows in a power cut. */
 const fullSync = 2;
 
+const incrementalVacuum = 2;
+
 export type DurableOptions = {
   /** Pages in the write-ahead log before they move into the file. */
   walPages: number;
@@ -25,8 +27,8 @@ export type DurableOptions = {
  */
 export function makeDurable(db: Database.Database, { walPages, cacheKiB }: DurableOptions): Database.Database {
   try {
-    // A new file alone can take this; it lets maintenance hand pages back.
-    db.pragma('auto_vacuum = INCREMENTAL');
+    // A new file alone can take this; it lets maintenance hand pages back. Said again it would be a write a start.
+    if (db.pragma('auto_vacuum', { simple: true }) !== incrementalVacuum) db.pragma('auto_vacuum = INCREMENTAL');
     const mode = db.pragma('journal_mode = WAL', { simple: true });
     db.pragma('synchronous = FULL');
     const sync = db.pragma('synchronous', { simple: true });

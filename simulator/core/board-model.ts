@@ -9,6 +9,15 @@ export type OutgoingLine = { sensor: string; line: string; counters: Readonly<Re
 /** A board speaks every sensor at least this often (protocol README §1). */
 const mostSilentMs = 5000;
 
+export type BoardModelOptions = {
+  /** Line counter of the first line: near its wrap, to see it wrap. */
+  firstLine?: number;
+  /** Every sensor speaks at least this often, ms. */
+  repeatMs?: number;
+  /** Value of every counter at the beginning of the first run: near the wrap, to see it wrap. */
+  countersFrom?: number;
+};
+
 type Fields = Readonly<Record<string, string | number>>;
 
 /**
@@ -19,24 +28,23 @@ export class BoardModel {
   readonly #board: string;
   readonly #repeatMs: number;
   #n: number;
+  /** What every counter of this run began at. */
+  #countersFrom: number;
   #bootedMs: number;
   /** What the world had counted when this run of the board began. */
   #base: Counters = {};
   #counters: Counters = {};
   readonly #said = new Map<string, { text: string; atMs: number; mw: number }>();
 
-  /**
-   * @param first line counter of the first line: near its wrap, to see it wrap
-   * @param repeatMs every sensor speaks at least this often
-   */
-  constructor(board: string, nowMs: number, first = 0, repeatMs = mostSilentMs) {
+  constructor(board: string, nowMs: number, options: BoardModelOptions = {}) {
     this.#board = board;
     this.#bootedMs = nowMs;
-    this.#n = first;
-    this.#repeatMs = repeatMs;
+    this.#n = options.firstLine ?? 0;
+    this.#repeatMs = options.repeatMs ?? mostSilentMs;
+    this.#countersFrom = options.countersFrom ?? 0;
   }
 
-  /** The counters of this run as they stand. */
+  /** What each counter gained in this run. */
   get counters(): Counters {
     return this.#counters;
   }
@@ -45,13 +53,14 @@ export class BoardModel {
   restart(sensed: Sensed, nowMs: number): void {
     this.#bootedMs = nowMs;
     this.#n = 0;
+    this.#countersFrom = 0;
     this.#base = rawCounters(sensed);
     this.#said.clear();
   }
 
   /** Lines that are due: what changed, and what was not said for a while. */
   lines(sensed: Sensed, nowMs: number): OutgoingLine[] {
-    this.#counters = subtract(rawCounters(sensed), this.#base);
+    this.#counters = gained(rawCounters(sensed), this.#base);
     const due: OutgoingLine[] = [];
     for (const [sensor, fields] of Object.entries(this.#fields(sensed, nowMs))) {
       const said = this.#said.get(sensor);
@@ -73,7 +82,8 @@ export class BoardModel {
 
   #fields(sensed: Sensed, nowMs: number): Record<string, Fields> {
     const { doorOpen, inside, water, ports, env } = sensed;
-    const counted = (sensor: string, field: string): number => this.#counters[sensor]?.[field] ?? 0;
+    const counted = (sensor: string, field: string): number =>
+      (this.#countersFrom + (this.#counters[sensor]?.[field] ?? 0)) % counterModulus;
     return {
       // First: after a restart the board announces it before anything else.
       board: { up: Math.floor((nowMs - this.#bootedMs) / 1000), fw: 'sim-1' },
@@ -124,16 +134,11 @@ function rawCounters({ counted, water, ports, presses }: Sensed): Counters {
   };
 }
 
-function subtract(now: Counters, base: Counters): Counters {
+function gained(now: Counters, base: Counters): Counters {
   return Object.fromEntries(
     Object.entries(now).map(([sensor, fields]) => [
       sensor,
-      Object.fromEntries(
-        Object.entries(fields).map(([field, value]) => [
-          field,
-          (value - (base[sensor]?.[field] ?? 0)) % counterModulus,
-        ]),
-      ),
+      Object.fromEntries(Object.entries(fields).map(([field, value]) => [field, value - (base[sensor]?.[field] ?? 0)])),
     ]),
   );
 }

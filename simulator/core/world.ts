@@ -73,6 +73,11 @@ export class World {
     return this.#happenings.splice(0);
   }
 
+  /** World time at which the next thing happens by itself. */
+  get nextMs(): number {
+    return this.#due.reduce((first, { at }) => Math.min(first, at), Number.POSITIVE_INFINITY);
+  }
+
   sensed(): Sensed {
     const { doorOpen, in: cameIn, out, ml, tankPct, hotC, filterPct, presses } = this.#sensed;
     const inside = cameIn - out;

@@ -119,7 +119,7 @@ async function openFeed(rig: Rig, speed: number): Promise<{ port: number }> {
   await once(server, 'listening');
   const world = new World({ visitsPerDay: 60, ports }, seededRandom(1), noonMs);
   const startMs = performance.now();
-  const model = new BoardModel('B1', startMs, 0, (sensors * 1000) / linesPerS);
+  const model = new BoardModel('B1', startMs, { repeatMs: (sensors * 1000) / linesPerS });
   const timer = setInterval(() => {
     const nowMs = performance.now();
     world.advance(noonMs + (nowMs - startMs) * speed);

@@ -60,7 +60,7 @@ test('what drifts by itself waits for its turn, a phone that is plugged in does 
 });
 
 test('line counters go up by one and wrap', () => {
-  const board = new BoardModel('SIM1', 0, 65_533);
+  const board = new BoardModel('SIM1', 0, { firstLine: 65_533 });
   expect(heard(board, idle, 0).map((line) => line.n)).toEqual([65_533, 65_534, 65_535, 0, 1, 2, 3]);
 });
 

@@ -35,6 +35,11 @@ export class FakeClock implements Clock {
     this.#wallOffsetMs += byMs;
   }
 
+  /** The program is busy for so long: what becomes due runs late, at the next turn. */
+  block(byMs: number): void {
+    this.#monotonicMs += byMs;
+  }
+
   /** Lets time pass, running what becomes due, with a turn for promises after each. */
   async advance(byMs: number): Promise<void> {
     const endMs = this.#monotonicMs + byMs;
@@ -47,7 +52,7 @@ export class FakeClock implements Clock {
       next.task();
       await turn();
     }
-    this.#monotonicMs = endMs;
+    this.#monotonicMs = Math.max(this.#monotonicMs, endMs);
     await turn();
   }
 

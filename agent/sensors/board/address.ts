@@ -27,14 +27,16 @@ export function parseTcpAddress(address: string): TcpTarget | null {
 }
 
 /**
- * Opens the wire of a board.
+ * Opens the wire of a board: injected, so that a simulated one can be under the same driver.
  *
  * @throws Error with the system's reason (no such file, permission, refused) in its message
  */
-export function openWire(address: BoardAddress, signal: AbortSignal): Promise<Wire> {
+export type OpenWire = (address: BoardAddress, signal: AbortSignal) => Promise<Wire>;
+
+export const openWire: OpenWire = (address, signal) => {
   const tcp = parseTcpAddress(address.port);
   return tcp ? openTcp(tcp, signal) : openSerial(address);
-}
+};
 
 function openTcp({ host, port }: TcpTarget, signal: AbortSignal): Promise<Wire> {
   const { promise, resolve, reject } = Promise.withResolvers<Wire>();

@@ -2,7 +2,7 @@ import { ReadlineParser } from '@serialport/parser-readline';
 import type { BackoffConfig } from '../../core/backoff.ts';
 import type { Driver, DriverIo } from '../driver.ts';
 import { reopenForever } from '../reopen.ts';
-import { type BoardAddress, openWire, type Wire } from './address.ts';
+import type { BoardAddress, OpenWire, Wire } from './address.ts';
 import { type BoardNames, decodeLine, type LineHistory } from './decode.ts';
 import { LineCap } from './line-cap.ts';
 
@@ -15,7 +15,7 @@ export type BoardDriverConfig = BoardAddress &
   };
 
 /** The project's own sensor board on a tty or behind a serial server (protocol README §1). */
-export function startBoardDriver(config: BoardDriverConfig, io: DriverIo): Driver {
+export function startBoardDriver(config: BoardDriverConfig, openWire: OpenWire, io: DriverIo): Driver {
   const stopping = new AbortController();
   let history: LineHistory = {};
   const hear = (line: string): void => {
@@ -24,7 +24,7 @@ export function startBoardDriver(config: BoardDriverConfig, io: DriverIo): Drive
     for (const event of decoded.events) io.emit(event);
   };
   const running = reopenForever(
-    (signal) => readBoard(config, hear, io, signal),
+    (signal) => readBoard(config, openWire, hear, io, signal),
     (reason) => io.emit({ type: 'closed', reason }),
     io,
     config.backoff,
@@ -42,6 +42,7 @@ export function startBoardDriver(config: BoardDriverConfig, io: DriverIo): Drive
 /** One connection, from open to close. Resolves with the reason of its end. */
 async function readBoard(
   config: BoardDriverConfig,
+  openWire: OpenWire,
   hear: (line: string) => void,
   io: DriverIo,
   signal: AbortSignal,

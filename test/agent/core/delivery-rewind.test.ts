@@ -127,7 +127,7 @@ function serve(
       waiting.push(...delivery.welcome(known, { session: `s${hellos.length}` }));
     } else if (effect.type === 'send') {
       sent.push(effect.epoch);
-      waiting.push(...delivery.step({ type: 'sent', epoch: effect.epoch, first: effect.first, upTo: 10 }));
+      waiting.push(...delivery.sent(effect.epoch, effect.first, 10));
       stored[effect.epoch] = 10;
       waiting.push(...delivery.ack(effect.epoch, 10, effect.session));
     }

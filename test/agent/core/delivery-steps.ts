@@ -32,6 +32,8 @@ export class Delivery {
   nowMs = 0;
   random = 0;
   readonly config: DeliveryConfig;
+  /** When what an answer told the time to had left. */
+  readonly asked: number[] = [];
   #nonces = 0;
 
   constructor(more: Partial<DeliveryConfig> = {}) {
@@ -49,7 +51,8 @@ export class Delivery {
     );
     this.state = state;
     if (effects.some(({ type }) => type === 'hello')) this.#nonces += 1;
-    return effects;
+    for (const effect of effects) if (effect.type === 'time-told') this.asked.push(effect.askedMs);
+    return effects.filter(({ type }) => type !== 'time-told');
   }
 
   connect(...epochs: EpochPosition[]): DeliveryEffect[] {
@@ -66,6 +69,10 @@ export class Delivery {
 
   ack(id: string, upTo: number, session = 's1'): DeliveryEffect[] {
     return this.step({ type: 'ack', session, epoch: id, upTo });
+  }
+
+  sent(id: string, first: number, upTo: number): DeliveryEffect[] {
+    return this.step({ type: 'sent', epoch: id, first, upTo, atMs: this.nowMs });
   }
 
   tickAt(nowMs: number): DeliveryEffect[] {
@@ -86,7 +93,7 @@ export class Delivery {
       const upTo = Math.min(last, first + batch - 1);
       sent.push([id, first, upTo]);
       if (sent.length > 100) throw new Error('sends without end');
-      next = this.step({ type: 'sent', epoch: id, first, upTo }).find(({ type }) => type === 'send');
+      next = this.sent(id, first, upTo).find(({ type }) => type === 'send');
     }
     return sent;
   }

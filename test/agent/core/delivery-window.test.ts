@@ -18,7 +18,7 @@ test('one batch is read at a time', () => {
   expect(delivery.step({ type: 'clock', set: true })).toEqual([send('e1', 1)]);
   expect(delivery.step({ type: 'appended', epoch: 'e1', last: 120 })).toEqual([]);
   expect(delivery.step({ type: 'tick' })).toEqual([]);
-  expect(delivery.step({ type: 'sent', epoch: 'e1', first: 1, upTo: 10 })).toEqual([send('e1', 11)]);
+  expect(delivery.sent('e1', 1, 10)).toEqual([send('e1', 11)]);
 });
 
 test('an acknowledgement that advances makes room for as many batches as it covers', () => {
@@ -92,8 +92,8 @@ test('while the clock is not set events wait; once it is they go', () => {
   expect(delivery.step({ type: 'appended', epoch: 'e1', last: 20 })).toEqual([]);
   expect(delivery.tickAt(60_000)).toEqual([]);
   expect(delivery.step({ type: 'clock', set: true })).toEqual([send('e1', 1)]);
-  delivery.step({ type: 'sent', epoch: 'e1', first: 1, upTo: 10 });
-  delivery.step({ type: 'sent', epoch: 'e1', first: 11, upTo: 20 });
+  delivery.sent('e1', 1, 10);
+  delivery.sent('e1', 11, 20);
   delivery.step({ type: 'clock', set: false });
   expect(delivery.step({ type: 'appended', epoch: 'e1', last: 30 })).toEqual([]);
 });
@@ -102,9 +102,9 @@ test('a batch that was read before a rewind is not taken for the one that is rea
   const delivery = streaming([epoch('e1', 100)]);
   delivery.step({ type: 'clock', set: true });
   delivery.step({ type: 'reset', session: 's1' });
-  expect(delivery.step({ type: 'sent', epoch: 'e1', first: 1, upTo: 10 })).toEqual([]);
+  expect(delivery.sent('e1', 1, 10)).toEqual([]);
   expect(delivery.welcome({ e1: 30 }, { session: 's2' })).toContainEqual(send('e1', 31, 's2'));
-  expect(delivery.step({ type: 'sent', epoch: 'e1', first: 1, upTo: 10 })).toEqual([]);
+  expect(delivery.sent('e1', 1, 10)).toEqual([]);
   expect(delivery.state.inFlight).toEqual([]);
 });
 
@@ -113,7 +113,7 @@ test('what was acknowledged while it was read again is not in flight', () => {
   const again = delivery.tickAt(20_000);
   expect(again).toEqual([send('e1', 1)]);
   delivery.ack('e1', 20);
-  delivery.step({ type: 'sent', epoch: 'e1', first: 1, upTo: 10 });
+  delivery.sent('e1', 1, 10);
   expect(delivery.state.inFlight).toEqual([]);
   expect(delivery.dueMs()).toBe(320_000);
 });

@@ -165,7 +165,7 @@ export class LossyLink {
     const last = this.#epochs.find(({ id }) => id === epoch)?.last ?? 0;
     const upTo = Math.min(last, first + batch - 1);
     this.#up.push({ type: 'events', session, epoch, first, upTo });
-    this.#execute(this.delivery.step({ type: 'sent', epoch, first, upTo }));
+    this.#execute(this.delivery.sent(epoch, first, upTo));
   }
 
   #acked(id: string, upTo: number): void {

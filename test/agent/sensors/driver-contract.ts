@@ -1,6 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import type { DriverConfig } from '../../../agent/config.ts';
+import { openWire } from '../../../agent/sensors/board/address.ts';
 import type { Driver, DriverEvent } from '../../../agent/sensors/driver.ts';
 import { startDrivers } from '../../../agent/sensors/start-drivers.ts';
 import { openMqttSession } from '../../../protocol/host/mqtt-session.ts';
@@ -22,6 +23,7 @@ export class RunningDriver {
       clock: this.clock,
       random: () => this.random,
       openSession: openMqttSession,
+      openWire,
       emit: (source, event) => {
         expect(source).toBe(config.name);
         this.events.push(event);

@@ -14,9 +14,7 @@ const asked = { topic: 'cmnd/plug-1/Status', payload: '10' };
 
 test('asks its plugs when it opened, and every pollS after it', async () => {
   const broker = await openBroker();
-  const driver = new RunningDriver(
-    driverConfig({ driver: 'tasmota', broker: broker.url(), devices: plugs, pollS: 20 }),
-  );
+  const driver = new RunningDriver(driverConfig({ driver: 'tasmota', broker: broker.url, devices: plugs, pollS: 20 }));
   await driver.next({ type: 'opened' });
   await waitFor('the first question', () => broker.heard.length === 1);
   await driver.clock.advance(19_999);
@@ -30,7 +28,7 @@ test('asks its plugs when it opened, and every pollS after it', async () => {
 
 test('asks again after a reconnect, and only once a period', async () => {
   const broker = await openBroker();
-  const driver = new RunningDriver(driverConfig({ driver: 'tasmota', broker: broker.url(), devices: plugs }));
+  const driver = new RunningDriver(driverConfig({ driver: 'tasmota', broker: broker.url, devices: plugs }));
   await driver.next({ type: 'opened' });
   await waitFor('a question', () => broker.heard.length === 1);
   await broker.unplug();
@@ -45,7 +43,7 @@ test('asks again after a reconnect, and only once a period', async () => {
 
 test('asks nobody where pollS is 0', async () => {
   const broker = await openBroker();
-  const driver = new RunningDriver(driverConfig({ driver: 'tasmota', broker: broker.url(), devices: plugs, pollS: 0 }));
+  const driver = new RunningDriver(driverConfig({ driver: 'tasmota', broker: broker.url, devices: plugs, pollS: 0 }));
   await driver.next({ type: 'opened' });
   expect(driver.clock.pending).toBe(0);
   await broker.say({ topic: 'tele/plug-1/SENSOR', payload: '{"ENERGY":{"Power":9}}' });
@@ -57,7 +55,7 @@ test('hears what the broker kept of a device that is gone, and no reading that i
   const broker = await openBroker();
   await broker.say({ topic: 'tele/plug-1/SENSOR', payload: '{"ENERGY":{"Power":9}}', retain: true });
   await broker.say({ topic: 'tele/plug-1/LWT', payload: 'Offline', retain: true });
-  const driver = new RunningDriver(driverConfig({ driver: 'tasmota', broker: broker.url(), devices: plugs }));
+  const driver = new RunningDriver(driverConfig({ driver: 'tasmota', broker: broker.url, devices: plugs }));
   expect(await driver.next({ type: 'gone' })).toEqual({ type: 'gone', sensor: 'port-5', reason: 'tasmota: Offline' });
   await broker.say({ topic: 'tele/plug-1/SENSOR', payload: '{"ENERGY":{"Power":7}}' });
   expect(await driver.next({ type: 'reading' })).toMatchObject({ reading: { mw: 7000 } });
@@ -67,7 +65,7 @@ test('hears what the broker kept of a device that is gone, and no reading that i
 test('is heard by its login, and told why it is refused', async () => {
   const broker = await openBroker({ username: 'agent', password: 'right' });
   const login = (password: string) =>
-    driverConfig({ driver: 'tasmota', broker: broker.url(), devices: plugs, username: 'agent', password });
+    driverConfig({ driver: 'tasmota', broker: broker.url, devices: plugs, username: 'agent', password });
   await new RunningDriver(login('right')).next({ type: 'opened' });
   const refused = new RunningDriver(login('wrong'));
   expect(await refused.next({ type: 'closed' })).toMatchObject({ reason: expect.stringMatching(/refused/i) });
@@ -76,7 +74,7 @@ test('is heard by its login, and told why it is refused', async () => {
 
 test('two agents at one broker do not take each other’s place', async () => {
   const broker = await openBroker();
-  const config = driverConfig({ driver: 'tasmota', broker: broker.url(), devices: plugs });
+  const config = driverConfig({ driver: 'tasmota', broker: broker.url, devices: plugs });
   const [first, second] = [new RunningDriver(config, 0), new RunningDriver(config, 0.5)];
   await first.next({ type: 'opened' });
   await second.next({ type: 'opened' });

@@ -123,7 +123,7 @@ async function gateway(
     told,
   });
   return {
-    config: driverConfig(config(broker.url())),
+    config: driverConfig(config(broker.url)),
     door: (open) => broker.say({ topic, payload: JSON.stringify(payload(open)) }),
     reading,
     bad: [

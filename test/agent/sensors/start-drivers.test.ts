@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { openWire } from '../../../agent/sensors/board/address.ts';
 import type { DriverEvent } from '../../../agent/sensors/driver.ts';
 import { sourceSpecs, startDrivers } from '../../../agent/sensors/start-drivers.ts';
 import { openMqttSession } from '../../../protocol/host/mqtt-session.ts';
@@ -32,6 +33,7 @@ test('several drivers run beside each other, and each event is told with its sou
     clock: new FakeClock(),
     random: () => 0,
     openSession: openMqttSession,
+    openWire,
     emit: (source, event) => void told.push([source, event]),
   });
   expect(drivers.map(({ name }) => name)).toEqual(['board-1', 'tasmota-1']);

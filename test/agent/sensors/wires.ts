@@ -1,8 +1,8 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, createServer, type Server, type Socket } from 'node:net';
-import { Aedes } from 'aedes';
 import { onTestFinished } from 'vitest';
+import { type RunningAedes, startAedes, startTcp } from '../../support/aedes.ts';
 
 /** A TCP server that can go away and come back at its port. */
 export async function openServer(serve: (socket: Socket) => void) {
@@ -49,52 +49,39 @@ export async function openDeaf(): Promise<string> {
 
 export type Message = { topic: string; payload: string; retain?: boolean };
 
-/** A local broker by aedes, which devices and tests publish at. */
+/** A local broker that can go away and come back; devices and tests publish at it. */
 export async function openBroker(login?: { username: string; password: string }) {
-  const create = () =>
-    Aedes.createBroker({
+  const heard: { topic: string; payload: string }[] = [];
+  async function begin(port?: number): Promise<RunningAedes> {
+    const running = await startAedes({
       authenticate: (_client, username, password, done) =>
         done(null, !login || (username === login.username && String(password) === login.password)),
+      ...(port === undefined ? {} : { port }),
     });
-  let broker = await create();
-  const heard: { topic: string; payload: string }[] = [];
-  const server = await openServer((socket) => void broker.handle(socket));
-  async function begin(): Promise<void> {
-    broker = await create();
-    await server.listen();
-    listen();
-  }
-  function listen(): void {
-    broker.on('publish', ({ topic, payload }, client) => {
+    running.aedes.on('publish', ({ topic, payload }, client) => {
       if (client) heard.push({ topic, payload: String(payload) });
     });
-    broker.on('clientError', () => {});
-    broker.on('connectionError', () => {});
+    return running;
   }
-  async function end(): Promise<void> {
-    await server.close();
-    await new Promise<void>((resolve) => broker.close(() => resolve()));
-  }
-  listen();
-  onTestFinished(end);
+  let broker = await begin();
   return {
-    url: () => `mqtt://127.0.0.1:${server.port()}`,
+    url: broker.url,
     /** What clients published. */
     heard,
-    held: () => server.sockets.size,
+    held: () => broker.sockets.size,
     say: ({ topic, payload, retain = false }: Message): Promise<void> =>
       new Promise((resolve) => {
-        broker.publish({ cmd: 'publish', topic, payload: Buffer.from(payload), qos: 0, retain, dup: false }, () =>
-          resolve(),
-        );
+        const message = { topic, payload: Buffer.from(payload), qos: 0, retain, dup: false } as const;
+        broker.aedes.publish({ cmd: 'publish', ...message }, () => resolve());
       }),
-    unplug: end,
-    plugIn: begin,
+    unplug: () => broker.stop(),
+    async plugIn() {
+      broker = await begin(broker.port);
+    },
   };
 }
 
 /** A broker's port where connections are taken and nothing is ever answered. */
 export async function openMute(): Promise<string> {
-  const server = await openServer((socket) => socket.resume());
-  return `mqtt://127.0.0.1:${server.port()}`;
+  return (await startTcp((socket) => socket.resume())).url;
 }

@@ -1,11 +1,13 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
+import { setImmediate } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import { pino } from 'pino';
 import type { AgentIo } from '../../../agent/agent-io.ts';
 import { loadConfig } from '../../../agent/config.ts';
 import { readBootId } from '../../../agent/ops/host-facts.ts';
 import { type Disk, nodeDisk } from '../../../agent/outbox/disk.ts';
+import { openWire } from '../../../agent/sensors/board/address.ts';
 import { startDrivers } from '../../../agent/sensors/start-drivers.ts';
 import { openStationOutbox, startAgent } from '../../../agent/start-agent.ts';
 import { systemClock } from '../../../protocol/host/clock.ts';
@@ -43,9 +45,12 @@ async function run(path: string, events: number): Promise<number> {
     log: pino({ level: 'silent' }),
     disk,
     openSession: openMqttSession,
+    openWire,
+    turn: () => setImmediate(),
     startDrivers,
     bytesWritten: () => null,
     ntpSynchronised: () => false,
+    committed: () => {},
   };
   const stored = await openStationOutbox(config, 'start', io);
   await startAgent(config, 'start', stored, io);
