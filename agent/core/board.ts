@@ -56,11 +56,8 @@ export function boardRestarted(run: BoardRun, at: Moment, boot: string): BoardRu
 export function boardUp(run: BoardRun, upS: number, at: Moment, boot: string): { run: BoardRun; restarted: boolean } {
   const said = { ...run, upS, upAt: at, boot, settled: true };
   if (run.upS === null) return { run: said, restarted: false };
-  if (!run.settled) {
-    if (upS >= leastUpS(run, run.upS, at, boot)) return { run: said, restarted: false };
-    return { run: { ...said, generation: run.generation + 1, bootedAtMs: null }, restarted: true };
-  }
-  if (upS >= run.upS) return { run: said, restarted: false };
+  const leastS = run.settled ? run.upS : leastUpS(run, run.upS, at, boot);
+  if (upS >= leastS) return { run: said, restarted: false };
   const bootedAtMs = at.monoMs - (upS + 1) * 1000;
   return { run: { ...said, generation: run.generation + 1, bootedAtMs }, restarted: true };
 }

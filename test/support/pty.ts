@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
@@ -14,6 +14,8 @@ export type Pty = {
   /** The cable is pulled. */
   unplug: () => Promise<void>;
   plugIn: () => Promise<void>;
+  /** Bytes that have arrived at either end since it was plugged in, read or not. */
+  carried: () => number;
 };
 
 /** A pair of pseudo-terminals by socat, ended with the test. */
@@ -42,6 +44,7 @@ export async function openPty(): Promise<Pty> {
     path,
     plugIn,
     unplug,
+    carried: () => Number(/^wchar: (\d+)$/m.exec(readFileSync(`/proc/${socat.pid}/io`, 'utf8'))?.[1]),
     write: async (bytes) => void (await file?.write(Buffer.from(bytes as string, 'latin1'))),
   };
 }
