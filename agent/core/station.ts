@@ -50,7 +50,7 @@ function stepBoardUp(
 ): StationStep {
   const known = core.boards[input.board] ?? startBoard(undefined, core.boot, input.at.monoMs);
   const { run, restarted } = boardUp(known, input.upS, input.at, core.boot);
-  if (known.settled && !restarted) return quiet(withBoard(core, input.board, run));
+  if (!run.settled || (known.settled && !restarted)) return quiet(withBoard(core, input.board, run));
   return knowBoard(core, input.board, run, input.at, config);
 }
 
@@ -108,7 +108,7 @@ function stepTick(core: StationCore, at: Moment, config: StationConfig): Station
   let next = core;
   const effects: StationEffect[] = [];
   for (const [board, run] of Object.entries(core.boards)) {
-    const settled = settleLate(run, nowMs, config.boardSettleMs);
+    const settled = settleLate(run, nowMs, config.boardSettleMs, core.boot);
     if (settled === run) continue;
     const step = knowBoard(next, board, settled, at, config);
     next = step.core;

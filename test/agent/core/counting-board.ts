@@ -160,12 +160,8 @@ export class CountingBoard {
     if (lost.includes(sensor)) return false;
     if (this.seconds - this.#lastHeardS > 60) this.#inDoubt = true;
     this.#lastHeardS = this.seconds;
-    if (sensor === 'board') {
-      // What was said of the unheard run before the machine's reboot is left for it to say again.
-      if (this.#undated && this.#unheardRun) this.exact = false;
-      this.#inDoubt = this.#undated = this.#guessed = false;
-      this.#unheardRun = null;
-    }
+    // What was said of the unheard run before the machine's reboot is left for it to say again.
+    if (sensor === 'board' && this.#undated && this.#unheardRun) this.exact = false;
     const decoded = decodeLine(this.#history, line.trimEnd(), this.#monoMs(), 'board-1', {
       rename: {},
       ignore: new Set(),
@@ -174,6 +170,11 @@ export class CountingBoard {
     for (const event of decoded.events) {
       const input = stationInput('board-1', event, this.#at());
       if (input) this.#step(input);
+    }
+    // One that is less than it must be needs a second one before it is believed.
+    if (sensor === 'board' && Object.values(this.#core.boards).every((run) => run.settled)) {
+      this.#inDoubt = this.#undated = this.#guessed = false;
+      this.#unheardRun = null;
     }
     return true;
   }

@@ -67,6 +67,8 @@ test('events never count more than was told, and after a last word exactly that,
         expectNoMore(board);
       }
       board.speak([]);
+      board.wait(5);
+      board.speak([]);
       board.flush();
       expectNoMore(board);
       if (board.exact) expect(board.said).toEqual(board.told);

@@ -203,6 +203,7 @@ function stationConfig(id: string, dataDir: string): AgentConfig {
       tickS: 60,
       housekeepingS: 300,
       schedule: { lookS: 60 },
+      health: { boardSettleS: 150 },
       sensors: [
         {
           driver: 'board',
