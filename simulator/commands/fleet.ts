@@ -107,6 +107,6 @@ async function runFleet(options: FleetOptions, host: SimulatorHost): Promise<voi
   else host.print(`${fleetLine(fleet.counts, stations)}${drained ? '' : ' · not everything was acknowledged'}`);
 }
 
-function fleetLine({ stations, connected, events, acked }: FleetCounts, expected: number): string {
-  return `${connected} of ${expected} connected (${stations} started) · ${events} events · ${acked} acknowledged`;
+function fleetLine({ stations, connected, events, acked, cuts }: FleetCounts, expected: number): string {
+  return `${connected} of ${expected} connected (${stations} started) · ${events} events · ${acked} acknowledged · ${cuts} cuts`;
 }
