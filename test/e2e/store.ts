@@ -1,0 +1,52 @@
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+import type { StationEvent } from '../../protocol/events.ts';
+import type { StationState } from '../../protocol/state.ts';
+import { station } from './rig.ts';
+
+/** A look into the cloud's store beside the running process. */
+function fromStore<T>(dataDir: string, read: (db: Database.Database) => T): T {
+  const db = new Database(join(dataDir, 'cloud.db'), { readonly: true });
+  try {
+    return read(db);
+  } finally {
+    db.close();
+  }
+}
+
+export type StoredEvent = { order: number; seq: number; event: StationEvent };
+
+/** Every stored event of the station, in the order of its epochs and sequences. */
+export function storedEvents(dataDir: string, id = station): StoredEvent[] {
+  const rows = fromStore(dataDir, (db) =>
+    db
+      .prepare<[string], { order: number; seq: number; body: string }>(
+        `SELECT e.n AS "order", v.seq, v.body FROM event v JOIN epoch e ON e.n = v.epoch
+         JOIN station s ON s.n = e.station WHERE s.id = ? ORDER BY e.n, v.seq`,
+      )
+      .all(id),
+  );
+  return rows.map(({ body, ...key }) => ({ ...key, event: JSON.parse(body) as StationEvent }));
+}
+
+/** Sums of all hours of the station; undefined while there is none. */
+export function rolledUp(dataDir: string, id = station) {
+  return fromStore(dataDir, (db) =>
+    db
+      .prepare<[string], Record<'visits' | 'leaves' | 'doorOpens' | 'ml' | 'mwh' | 'presses', number>>(
+        `SELECT sum(visits) AS visits, sum(leaves) AS leaves, sum(door_opens) AS doorOpens, sum(ml) AS ml,
+         sum(mwh) AS mwh, sum(presses) AS presses FROM rollup JOIN station s ON s.n = station WHERE s.id = ?`,
+      )
+      .get(id),
+  );
+}
+
+/** The station's last live state as the cloud saved it; undefined before the first. */
+export function savedState(dataDir: string, id = station): StationState | undefined {
+  const row = fromStore(dataDir, (db) =>
+    db
+      .prepare<[string], { state: string }>('SELECT state FROM live JOIN station s ON s.n = station WHERE s.id = ?')
+      .get(id),
+  );
+  return row && (JSON.parse(row.state) as StationState);
+}
