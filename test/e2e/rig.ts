@@ -44,7 +44,7 @@ export function wallClockOff(byMs: number): NodeJS.ProcessEnv {
   return { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(script)}` };
 }
 
-export type MortalCloud = { running: () => RunningCloud; killAndRestart: () => Promise<void> };
+export type MortalCloud = { running: () => RunningCloud; killAndRestart: (env?: NodeJS.ProcessEnv) => Promise<void> };
 
 /** A cloud that comes back at its ports, with its data. */
 export async function mortalCloud(dataDir: string, more: readonly string[] = []): Promise<MortalCloud> {
@@ -52,9 +52,9 @@ export async function mortalCloud(dataDir: string, more: readonly string[] = [])
   let cloud = await startCloudProgram(dataDir, args);
   return {
     running: () => cloud,
-    async killAndRestart() {
+    async killAndRestart(env) {
       await cloud.kill('SIGKILL');
-      cloud = await startCloudProgram(dataDir, args);
+      cloud = await startCloudProgram(dataDir, args, env);
     },
   };
 }
