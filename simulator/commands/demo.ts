@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { systemClock } from '../../protocol/host/clock.ts';
 import { integerOption } from '../../protocol/host/command-line.ts';
-import { runDemo } from '../demo/demo.ts';
+import { type DemoAddresses, runDemo } from '../demo/demo.ts';
 import { progressEveryMs, type SimulatorHost } from './host.ts';
 import { between, type FaultOptions, faultOptions, positive, wireFaults } from './options.ts';
 
@@ -38,7 +38,7 @@ export function demoCommand(program: Command, host: SimulatorHost): void {
       0,
     )
     .option('--cut-uplink-for <seconds>', 'and for this long', positive('--cut-uplink-for'), 10)
-    .option('--json', 'progress as JSON lines')
+    .option('--json', 'addresses, then progress, as JSON lines')
     .action((options: DemoOptions) => demo(options, host));
 }
 
@@ -63,7 +63,9 @@ async function demo(options: DemoOptions, host: SimulatorHost): Promise<void> {
     {
       clock: systemClock,
       env: host.env,
-      print: host.print,
+      started(where) {
+        for (const line of options.json ? [JSON.stringify(where)] : addressLines(where)) host.print(line);
+      },
       signal: stopping.signal,
       progress(line) {
         if (host.rewrite && !options.json) return host.rewrite(line);
@@ -73,5 +75,13 @@ async function demo(options: DemoOptions, host: SimulatorHost): Promise<void> {
       },
     },
   );
-  host.print('stopped: nothing is left running');
+  host.print(options.json ? JSON.stringify({ stopped: true }) : 'stopped: nothing is left running');
+}
+
+function addressLines({ cloud, broker, data }: DemoAddresses): string[] {
+  return [
+    `cloud     ${cloud}   (live table; feed at /v1/feed.json)`,
+    `broker    ${broker}`,
+    `data      ${data}   (cloud, logs, and the truth in ledger)`,
+  ];
 }

@@ -25,10 +25,14 @@ export type DemoConfig = {
   cutUplinkForS: number;
 };
 
+/** Where a person finds it. */
+export type DemoAddresses = { cloud: string; broker: string; data: string };
+
 export type DemoIo = {
   clock: Clock;
   env: NodeJS.ProcessEnv;
-  print: (line: string) => void;
+  /** The servers run; the stations follow. */
+  started: (where: DemoAddresses) => void;
   /** Rewrites the last line of a terminal; a plain line elsewhere. */
   progress: (line: string) => void;
   /** Aborts when the person has seen enough. */
@@ -37,6 +41,8 @@ export type DemoIo = {
 
 /** A demo's stations are as busy as a bus terminal's at noon, so that something happens to look at. */
 const busier = 12;
+
+const graceMs = 200;
 
 export const demoRegion = presets.tunxi.region;
 
@@ -47,6 +53,16 @@ export const demoRegion = presets.tunxi.region;
  * @throws CommandError where the cloud does not start
  */
 export async function runDemo(config: DemoConfig, io: DemoIo): Promise<void> {
+  try {
+    await run(config, io);
+  } catch (error) {
+    // A terminal's Ctrl-C reaches the programs too, and one that was just starting may end before we hear it.
+    await sleep(io.clock, graceMs, io.signal);
+    if (!io.signal.aborted) throw error;
+  }
+}
+
+async function run(config: DemoConfig, io: DemoIo): Promise<void> {
   await using running = new AsyncDisposableStack();
   // A demo's worlds begin anew: what an earlier one left would be another's history.
   rmSync(join(config.dataDir, 'demo'), { recursive: true, force: true });
@@ -56,9 +72,11 @@ export async function runDemo(config: DemoConfig, io: DemoIo): Promise<void> {
   const entries = simulateRegister(config.stations, 'tunxi-', 'tunxi', seededRandom(config.seed));
   const logins = await registerStations(cloudDir, entries, io.env);
   const cloud = await startCloud(config, cloudDir, logDir, io, running);
-  io.print(`cloud     http://127.0.0.1:${cloud.http}/   (live table; feed at /v1/feed.json)`);
-  io.print(`broker    mqtt://127.0.0.1:${cloud.mqtt}`);
-  io.print(`data      ${config.dataDir}   (logs in demo/logs, truth in demo/ledger)`);
+  io.started({
+    cloud: `http://127.0.0.1:${cloud.http}/`,
+    broker: `mqtt://127.0.0.1:${cloud.mqtt}`,
+    data: join(config.dataDir, 'demo'),
+  });
   const agents: Running[] = [];
   await using agentsEnd = new AsyncDisposableStack();
   agentsEnd.defer(async () => void (await Promise.all(agents.map(end))));
@@ -108,7 +126,7 @@ async function startCloud(
   const outcome = await Promise.race([promise, program.exited]);
   if (typeof outcome === 'number')
     throw new CommandError(
-      last.filter((line) => !line.startsWith('{')).join('\n') || `the cloud ended with code ${outcome}`,
+      last.findLast((line) => !line.startsWith('{'))?.trim() || `the cloud ended with code ${outcome}`,
       outcome,
     );
   return { ...outcome, exited: program.exited };
