@@ -38,10 +38,14 @@ export function runAgent({ path }: StationFile): Program {
   return startProgram('agent', ['run', '--config', path]);
 }
 
+/** Runs this script in a process before its program. */
+export function preloaded(script: string): NodeJS.ProcessEnv {
+  return { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(script)}` };
+}
+
 /** A process whose wall clock is off by this much: it and what it tells live in another hour. */
 export function wallClockOff(byMs: number): NodeJS.ProcessEnv {
-  const script = `const now=Date.now;Date.now=()=>now()+(${byMs})`;
-  return { NODE_OPTIONS: `--import=data:text/javascript,${encodeURIComponent(script)}` };
+  return preloaded(`const now=Date.now;Date.now=()=>now()+(${byMs})`);
 }
 
 export type MortalCloud = { running: () => RunningCloud; killAndRestart: (env?: NodeJS.ProcessEnv) => Promise<void> };
