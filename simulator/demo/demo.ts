@@ -6,13 +6,13 @@ import { CommandError } from '../../protocol/host/command-line.ts';
 import { exitCodes } from '../../protocol/host/exit-codes.ts';
 import { presets, type SimulatedStation as RegisterEntry, simulateRegister } from '../core/presets.ts';
 import { seededRandom } from '../core/random.ts';
-import { startProxy, type TcpProxy } from '../faults/proxy.ts';
+import { startUplink, type UplinkCuts } from '../faults/uplink.ts';
 import type { WireFaults } from '../faults/wire-faults.ts';
 import { agentMain, cloudMain, type Login, type Running, registerStations, startProgram } from '../programs.ts';
 import { type SimulatedStation, simulateStation } from '../station.ts';
 import { stationYaml } from './station-yaml.ts';
 
-export type DemoConfig = {
+export type DemoConfig = UplinkCuts & {
   stations: number;
   httpPort: number;
   mqttPort: number;
@@ -20,9 +20,6 @@ export type DemoConfig = {
   speed: number;
   seed: number;
   faults: WireFaults;
-  /** Every station loses its uplink this often, s; 0 never. */
-  cutUplinkEveryS: number;
-  cutUplinkForS: number;
 };
 
 /** Where a person finds it. */
@@ -144,7 +141,7 @@ async function startStation(
 ): Promise<Running> {
   const { id } = entry;
   const base = join(config.dataDir, 'demo');
-  const uplink = running.use(await startProxy({ host: '127.0.0.1', port: mqttPort }));
+  const uplink = running.use(await startUplink(`mqtt://127.0.0.1:${mqttPort}`, config, io.clock));
   const simulated = running.use(
     await simulateStation(
       {
@@ -163,12 +160,10 @@ async function startStation(
     ),
   );
   const file = join(base, `${id}.yaml`);
-  writeFileSync(file, stationYaml(yamlOf(entry, login, simulated, uplink, base)), { mode: 0o600 });
+  writeFileSync(file, stationYaml(yamlOf(entry, login, simulated, uplink.url, base)), { mode: 0o600 });
   const agent = startProgram(agentMain, ['run', '--config', file], io.env, (line) =>
     appendFileSync(join(logDir, `${id}.log`), `${line}\n`),
   );
-  if (config.cutUplinkEveryS > 0)
-    running.defer(every(io.clock, config.cutUplinkEveryS * 1000, () => cutUplink(uplink, config.cutUplinkForS, io)));
   return agent;
 }
 
@@ -176,24 +171,11 @@ function yamlOf(
   { id, capacity }: RegisterEntry,
   { password }: Login,
   simulated: SimulatedStation,
-  uplink: TcpProxy,
+  cloudUrl: string,
   base: string,
 ): Parameters<typeof stationYaml>[0] {
   const { boardAddress, localBroker } = simulated;
-  return {
-    station: id,
-    dataDir: join(base, id),
-    cloudUrl: `mqtt://127.0.0.1:${uplink.port}`,
-    password,
-    capacity,
-    boardAddress,
-    localBroker,
-  };
-}
-
-function cutUplink(uplink: TcpProxy, forS: number, io: DemoIo): void {
-  uplink.cut();
-  void sleep(io.clock, forS * 1000).then(() => uplink.mend());
+  return { station: id, dataDir: join(base, id), cloudUrl, password, capacity, boardAddress, localBroker };
 }
 
 const statusSchema = z.object({

@@ -42,13 +42,13 @@ export async function readMetric(http: string, name: string): Promise<number> {
   return value;
 }
 
-/** Resolves once the station is live in the feed. */
+/** Resolves once the station is live and its sensors are heard, the one that counts people among them. */
 export function isLive({ http }: { http: string }, id = station): Promise<PublicStatus> {
   return waitFor(
     `${id} to be live`,
     async () => {
       const status = await readStatus(http, id);
-      return status.freshness === 'live' ? status : null;
+      return status.freshness === 'live' && status.level !== null ? status : null;
     },
     patientMs,
   );

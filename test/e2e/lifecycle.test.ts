@@ -1,7 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
-import Database from 'better-sqlite3';
 import { expect, onTestFinished, test } from 'vitest';
 import { startProxy, type TcpProxy } from '../../simulator/faults/proxy.ts';
 import { handBoard } from '../support/hand-board.ts';
@@ -11,7 +10,7 @@ import { tempDir } from '../support/temp-dir.ts';
 import { waitFor } from '../support/wait.ts';
 import { isLive, readStatus } from './feed.ts';
 import { patientMs, preloaded, runAgent, type StationFile, station, stationFile } from './rig.ts';
-import { rolledUp, storedEvents } from './store.ts';
+import { ownEvents, rolledUp, storedEvents } from './store.ts';
 
 const testMs = 180_000;
 
@@ -98,14 +97,14 @@ test.each([
     const board = handBoard(pty.write);
     board.say('people', { in: 0, out: 0 });
     board.say('door', { open: 0 });
-    await untilDoors(file, [0]);
+    await untilDoors(file, [false]);
     if (from === 'later') {
       await isLive(cloud);
       lose({ cloud, uplink });
     }
     board.say('people', { in: 3 });
     for (const open of [1, 0, 1]) board.say('door', { open });
-    await untilDoors(file, [0, 1, 0, 1]);
+    await untilDoors(file, [false, true, false, true]);
 
     const askedMs = performance.now();
     expect(await agent.kill('SIGTERM')).toBe(0);
@@ -138,7 +137,7 @@ test('SIGHUP takes a changed file, says what is wrong with one that is not taken
   const agent = runAgent(stationFile(directory, { ...fields, reportIntervalS: 30 }));
   const board = handBoard(pty.write);
   board.say('people', { in: 0, out: 0 });
-  await inFeed(cloud, { freshness: 'live', report_interval_s: 30 });
+  await inFeed(cloud, { freshness: 'live', level: 'quiet', report_interval_s: 30 });
 
   stationFile(directory, { ...fields, reportIntervalS: 1, measureEvery: 10 });
   agent.child.kill('SIGHUP');
@@ -151,7 +150,7 @@ test('SIGHUP takes a changed file, says what is wrong with one that is not taken
 
   stationFile(directory, { ...fields, reportIntervalS: 7 });
   agent.child.kill('SIGHUP');
-  await inFeed(cloud, { freshness: 'live', report_interval_s: 7 });
+  await inFeed(cloud, { freshness: 'live', level: 'quiet', report_interval_s: 7 });
   board.say('people', { in: 2 });
   await waitFor('the next visit', () => rolledUp(cloudData)?.visits === 2, patientMs);
   const told = storedEvents(cloudData).flatMap(({ order, event }) =>
@@ -170,16 +169,8 @@ function inFeed({ http }: RunningCloud, status: object): Promise<void> {
   return expect.poll(() => readStatus(http), { timeout: patientMs }).toMatchObject(status);
 }
 
-/** What the doors of the agent's own outbox say, in their order. */
-async function untilDoors({ dataDir }: StationFile, open: number[]): Promise<void> {
-  const query = `SELECT body ->> '$.open' AS open FROM event WHERE body ->> '$.kind' = 'door' ORDER BY epoch, seq`;
-  const doors = (): unknown[] => {
-    const db = new Database(join(dataDir, 'outbox.db'), { readonly: true });
-    try {
-      return db.prepare(query).pluck().all();
-    } finally {
-      db.close();
-    }
-  };
+/** What the agent's own outbox has of its door. */
+async function untilDoors({ dataDir }: StationFile, open: boolean[]): Promise<void> {
+  const doors = (): boolean[] => ownEvents(dataDir).flatMap((event) => (event.kind === 'door' ? [event.open] : []));
   await expect.poll(doors, { timeout: patientMs }).toEqual(open);
 }

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
-import type { StationEvent } from '../../protocol/events.ts';
+import type { EventBody, StationEvent } from '../../protocol/events.ts';
 import type { StationState } from '../../protocol/state.ts';
 import { station } from './rig.ts';
 
@@ -49,4 +49,15 @@ export function savedState(dataDir: string, id = station): StationState | undefi
       .get(id),
   );
   return row && (JSON.parse(row.state) as StationState);
+}
+
+/** What the agent's own outbox keeps, in the order in which it was said. */
+export function ownEvents(agentDir: string): EventBody[] {
+  const db = new Database(join(agentDir, 'outbox.db'), { readonly: true });
+  try {
+    const rows = db.prepare<[], { body: string }>('SELECT body FROM event ORDER BY epoch, seq').all();
+    return rows.map(({ body }) => JSON.parse(body) as EventBody);
+  } finally {
+    db.close();
+  }
 }
