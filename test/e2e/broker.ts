@@ -2,8 +2,8 @@ import { execFileSync } from 'node:child_process';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { stringify } from 'yaml';
+import { cliAddStation } from '../support/cloud-cli.ts';
 import { type Mosquitto, startMosquitto } from '../support/mosquitto.ts';
-import { addStation } from '../support/programs.ts';
 
 export type OwnBroker = Mosquitto & { cloudConfig: string; passwords: Record<string, string> };
 
@@ -14,7 +14,7 @@ export async function mosquittoWithRights(
   ids: readonly string[],
 ): Promise<OwnBroker> {
   const passwords: Record<string, string> = {};
-  for (const id of ids) passwords[id] = (await addStation(cloudData, id)).password;
+  for (const id of ids) passwords[id] = (await cliAddStation(cloudData, id)).password;
   const cloudPassword = 'of-the-cloud-alone';
   const [conf, acl] = readmeBrokerFiles();
   const broker = await startMosquitto({

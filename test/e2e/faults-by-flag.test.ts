@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { tasmotaDevices, zigbeeDevices } from '../../simulator/devices/local-devices.ts';
-import { addStation, logged, startCloudProgram, startProgram } from '../support/programs.ts';
+import { cliAddStation } from '../support/cloud-cli.ts';
+import { logged, startCloudProgram, startProgram } from '../support/programs.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { waitFor } from '../support/wait.ts';
 import { isLive } from './feed.ts';
@@ -12,7 +13,7 @@ test('a simulated station with every fault that a flag brings is told right', { 
   const directory = tempDir();
   const cloudData = join(directory, 'cloud');
   const ledger = join(directory, 'ledger');
-  const { password } = await addStation(cloudData, station);
+  const { password } = await cliAddStation(cloudData, station);
   const cloud = await startCloudProgram(cloudData);
   const world = ['--seed', '3', '--speed', '480', '--visits', '900', '--ports', '3'];
   const wire = [

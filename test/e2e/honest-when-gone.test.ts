@@ -1,7 +1,8 @@
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
+import { cliAddStation } from '../support/cloud-cli.ts';
 import { type HandBoard, handBoard } from '../support/hand-board.ts';
-import { addStation, type Program } from '../support/programs.ts';
+import type { Program } from '../support/programs.ts';
 import { openPty, type Pty } from '../support/pty.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { waitFor } from '../support/wait.ts';
@@ -10,6 +11,7 @@ import { follow, ports, readStatus } from './feed.ts';
 import {
   type MortalCloud,
   mortalCloud,
+  patiently,
   patientMs,
   runAgent,
   type StationFile,
@@ -27,7 +29,7 @@ const testMs = 180_000;
 const minute = 60_000;
 
 const onePortFree = { kind: 'port', total: 2, free: 1, in_use: 1, faulty: 0, unknown: 0 };
-const noneKnown = { kind: 'port', total: 2, free: null, in_use: null, unknown: 2 };
+const noneKnown = { kind: 'port', total: 2, free: null, in_use: null, faulty: null, unknown: 2 };
 
 type Watched = { cloud: MortalCloud; cloudData: string; pty: Pty; board: HandBoard; file: StationFile; agent: Program };
 
@@ -36,7 +38,7 @@ async function liveStation(own = false): Promise<Watched> {
   const directory = tempDir();
   const cloudData = join(directory, 'cloud');
   const broker = own ? await mosquittoWithRights(directory, cloudData, [station]) : null;
-  const password = broker?.passwords[station] ?? (await addStation(cloudData, station)).password;
+  const password = broker?.passwords[station] ?? (await cliAddStation(cloudData, station)).password;
   const cloud = await mortalCloud(cloudData, broker ? ['--config', broker.cloudConfig] : []);
   const pty = await openPty();
   const file = stationFile(directory, {
@@ -109,7 +111,7 @@ test('what an unplugged board sensed is unknown, never free, and back by the sam
   const patches = follow(cloud.running().http);
   await waitFor('a patch', () => patches.length > 0, patientMs);
   await pty.unplug();
-  await inFeed(cloud, { state: 'unknown', freshness: 'live', level: null, ports: { ...noneKnown, in_use: 0 } });
+  await inFeed(cloud, { state: 'unknown', freshness: 'live', level: null, ports: noneKnown });
   expect(patches.map((status) => ports(status)?.free).filter((free) => free !== 1 && free !== null)).toEqual([]);
   await waitFor('the saved state', () => savedState(cloudData)?.people === 'unknown', patientMs);
   expect(savedState(cloudData)).toMatchObject({
@@ -125,7 +127,7 @@ test('what an unplugged board sensed is unknown, never free, and back by the sam
   await pty.plugIn();
   await inFeed(cloud, { state: 'open', freshness: 'live', ports: onePortFree });
   // The history comes behind the live state.
-  await expect.poll(() => healthsOf(cloudData, 'port-2'), { timeout: patientMs }).toEqual(['ok', 'silent', 'ok']);
+  await expect.poll(() => healthsOf(cloudData, 'port-2'), patiently).toEqual(['ok', 'silent', 'ok']);
 });
 
 function healthsOf(cloudData: string, sensor: string): string[] {
@@ -140,7 +142,7 @@ async function seen(cloud: MortalCloud): Promise<object> {
 }
 
 function inFeed(cloud: MortalCloud, status: object): Promise<void> {
-  return expect.poll(() => seen(cloud), { timeout: patientMs }).toMatchObject(status);
+  return expect.poll(() => seen(cloud), patiently).toMatchObject(status);
 }
 
 /** It is so now, and stays so for this long. */

@@ -2,9 +2,10 @@ import { connect as connectTcp } from 'node:net';
 import { join } from 'node:path';
 import mqtt, { type IClientOptions, type MqttClient } from 'mqtt';
 import { expect, onTestFinished, test } from 'vitest';
+import { cliAddStation } from '../support/cloud-cli.ts';
 import { handBoard } from '../support/hand-board.ts';
 import { askJson } from '../support/http.ts';
-import { addStation, type RunningCloud, startCloudProgram } from '../support/programs.ts';
+import { type RunningCloud, startCloudProgram } from '../support/programs.ts';
 import { openPty } from '../support/pty.ts';
 import { epochA, stateOf } from '../support/station-words.ts';
 import { tempDir } from '../support/temp-dir.ts';
@@ -86,9 +87,9 @@ test('an intruder is refused, counted and logged once a cause, and an honest sta
 }, async () => {
   const directory = tempDir();
   const cloudData = join(directory, 'cloud');
-  const { password } = await addStation(cloudData, station);
+  const { password } = await cliAddStation(cloudData, station);
   const passwords: Record<string, string> = {};
-  for (const id of [guest, stray]) passwords[id] = (await addStation(cloudData, id)).password;
+  for (const id of [guest, stray]) passwords[id] = (await cliAddStation(cloudData, id)).password;
   const cloud = await startCloudProgram(cloudData);
   const where = { port: cloud.mqttPort, passwords };
   const pty = await openPty();
@@ -112,7 +113,7 @@ test('an intruder is refused, counted and logged once a cause, and an honest sta
     await waitFor(`${trick} to be refused`, async () => (await refused()) >= times, patientMs);
     // The honest station goes on: somebody comes in, and it is acknowledged.
     board.say('people', { in: ++visits });
-    await waitFor(`visit ${visits}`, () => rolledUp(cloudData)?.visits === visits, patientMs);
+    await waitFor(`visit ${visits}`, () => rolledUp(cloudData).visits === visits, patientMs);
     found.push({ trick, refused: await refused(), lines: audit(cloud).filter((one) => matches(one, line)).length });
   }
   expect(found).toEqual(tricks.map(({ trick }) => ({ trick, refused: times, lines: 1 })));

@@ -3,13 +3,14 @@ import { existsSync, realpathSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { startProxy, type TcpProxy } from '../../simulator/faults/proxy.ts';
+import { cliAddStation } from '../support/cloud-cli.ts';
 import { handBoard } from '../support/hand-board.ts';
-import { addStation, logged, type RunningCloud, startCloudProgram } from '../support/programs.ts';
+import { logged, type RunningCloud, startCloudProgram } from '../support/programs.ts';
 import { openPty } from '../support/pty.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { waitFor } from '../support/wait.ts';
 import { isLive, readStatus } from './feed.ts';
-import { patientMs, preloaded, runAgent, type StationFile, station, stationFile } from './rig.ts';
+import { patiently, patientMs, preloaded, runAgent, type StationFile, station, stationFile } from './rig.ts';
 import { ownEvents, rolledUp, storedEvents } from './store.ts';
 
 const testMs = 180_000;
@@ -81,7 +82,7 @@ test.each([
   async ({ from, lose, mend }) => {
     const directory = tempDir();
     const cloudData = join(directory, 'cloud');
-    const { password } = await addStation(cloudData, station);
+    const { password } = await cliAddStation(cloudData, station);
     const cloud = await startCloudProgram(cloudData);
     const uplink = await startProxy({ host: '127.0.0.1', port: cloud.mqttPort });
     onTestFinished(() => uplink[Symbol.asyncDispose]());
@@ -113,7 +114,7 @@ test.each([
 
     mend({ cloud, uplink });
     runAgent(file);
-    await waitFor('the visits', () => rolledUp(cloudData)?.visits === 3, patientMs);
+    await waitFor('the visits', () => rolledUp(cloudData).visits === 3, patientMs);
     const doors = storedEvents(cloudData).flatMap(({ order, event }) =>
       event.kind === 'door' ? [`${order}: ${event.open}`] : [],
     );
@@ -127,7 +128,7 @@ test('SIGHUP takes a changed file, says what is wrong with one that is not taken
 }, async () => {
   const directory = tempDir();
   const cloudData = join(directory, 'cloud');
-  const { password } = await addStation(cloudData, station);
+  const { password } = await cliAddStation(cloudData, station);
   const cloud = await startCloudProgram(cloudData);
   const pty = await openPty();
   const fields = {
@@ -146,13 +147,13 @@ test('SIGHUP takes a changed file, says what is wrong with one that is not taken
     issues: [expect.stringContaining('reportIntervalS'), expect.stringContaining('measureEvery')],
   });
   board.say('people', { in: 1 });
-  await waitFor('the visit', () => rolledUp(cloudData)?.visits === 1, patientMs);
+  await waitFor('the visit', () => rolledUp(cloudData).visits === 1, patientMs);
 
   stationFile(directory, { ...fields, reportIntervalS: 7 });
   agent.child.kill('SIGHUP');
   await inFeed(cloud, { freshness: 'live', level: 'quiet', report_interval_s: 7 });
   board.say('people', { in: 2 });
-  await waitFor('the next visit', () => rolledUp(cloudData)?.visits === 2, patientMs);
+  await waitFor('the next visit', () => rolledUp(cloudData).visits === 2, patientMs);
   const told = storedEvents(cloudData).flatMap(({ order, event }) =>
     event.kind === 'agent' ? [`${order} ${event.what}`] : [],
   );
@@ -166,11 +167,11 @@ test('SIGHUP takes a changed file, says what is wrong with one that is not taken
 });
 
 function inFeed({ http }: RunningCloud, status: object): Promise<void> {
-  return expect.poll(() => readStatus(http), { timeout: patientMs }).toMatchObject(status);
+  return expect.poll(() => readStatus(http), patiently).toMatchObject(status);
 }
 
 /** What the agent's own outbox has of its door. */
 async function untilDoors({ dataDir }: StationFile, open: boolean[]): Promise<void> {
   const doors = (): boolean[] => ownEvents(dataDir).flatMap((event) => (event.kind === 'door' ? [event.open] : []));
-  await expect.poll(doors, { timeout: patientMs }).toEqual(open);
+  await expect.poll(doors, patiently).toEqual(open);
 }

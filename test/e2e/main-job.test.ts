@@ -8,7 +8,7 @@ import { tempDir } from '../support/temp-dir.ts';
 import { waitFor } from '../support/wait.ts';
 import { mosquittoWithRights } from './broker.ts';
 import { follow, isLive, readStatus } from './feed.ts';
-import { patientMs, runAgent, station, stationFile, verified, wallClockOff } from './rig.ts';
+import { patiently, patientMs, runAgent, station, stationFile, verified, wallClockOff } from './rig.ts';
 import { rolledUp, storedEvents } from './store.ts';
 
 const hourMs = 3_600_000;
@@ -179,7 +179,7 @@ test.each([
         const patches = follow(cloud.http, id);
         const inUse = expect.objectContaining({ kind: 'port', in_use: expect.toSatisfy((n) => n > 0) });
         await patched(patches, { features: expect.arrayContaining([inUse]) });
-        await waitFor('visits', () => (rolledUp(cloudData, id)?.visits ?? 0) >= 8, patientMs);
+        await waitFor('visits', () => rolledUp(cloudData, id).visits >= 8, patientMs);
 
         expect(await board.kill('SIGTERM')).toBe(0);
         await logged(agent, 'sensor source closed');
@@ -209,12 +209,12 @@ const of = <K extends StationEvent['kind']>(events: readonly StationEvent[], kin
 
 /** Read by HTTP. */
 function inFeed({ http }: RunningCloud, status: object, id = station): Promise<void> {
-  return expect.poll(() => readStatus(http, id), { timeout: patientMs }).toMatchObject(status);
+  return expect.poll(() => readStatus(http, id), patiently).toMatchObject(status);
 }
 
 /** Pushed as a patch of the event stream. */
 function patched(patches: readonly object[], status: object): Promise<void> {
-  return expect.poll(() => patches.at(-1), { timeout: patientMs }).toMatchObject(status);
+  return expect.poll(() => patches.at(-1), patiently).toMatchObject(status);
 }
 
 async function historySum({ http }: RunningCloud, metric: string): Promise<number> {

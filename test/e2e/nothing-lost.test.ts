@@ -1,18 +1,27 @@
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import type { StationEvent } from '../../protocol/events.ts';
 import { systemClock } from '../../protocol/host/clock.ts';
 import type { StationState } from '../../protocol/state.ts';
 import { tasmotaDevices, zigbeeDevices } from '../../simulator/devices/local-devices.ts';
 import { startProxy, type TcpProxy } from '../../simulator/faults/proxy.ts';
 import { type SimulatedStation, simulateStation } from '../../simulator/station.ts';
-import { addStation, logged, type Program } from '../support/programs.ts';
+import { cliAddStation } from '../support/cloud-cli.ts';
+import { logged, type Program } from '../support/programs.ts';
 import { tempDir } from '../support/temp-dir.ts';
 import { waitFor } from '../support/wait.ts';
 import { mosquittoWithRights } from './broker.ts';
 import { readMetric } from './feed.ts';
-import { type MortalCloud, mortalCloud, patientMs, runAgent, station, stationFile, verified } from './rig.ts';
-import { savedState, storedEvents } from './store.ts';
+import {
+  type MortalCloud,
+  mortalCloud,
+  patiently,
+  patientMs,
+  runAgent,
+  station,
+  stationFile,
+  verified,
+} from './rig.ts';
+import { countEvents, lastAt, rolledUp, savedState, storedEvents } from './store.ts';
 
 const ordealMs = 300_000;
 /** Retries that would take minutes in the field. */
@@ -33,7 +42,7 @@ test.each([
     const cloudData = join(directory, 'cloud');
     const ledger = join(directory, 'ledger');
     const broker = own ? await mosquittoWithRights(directory, cloudData, [station]) : null;
-    const password = broker?.passwords[station] ?? (await addStation(cloudData, station)).password;
+    const password = broker?.passwords[station] ?? (await cliAddStation(cloudData, station)).password;
     const cloud = await mortalCloud(cloudData, broker ? ['--config', broker.cloudConfig] : []);
     const uplink = await uplinkTo(broker?.port ?? cloud.running().mqttPort);
     const simulated = await noisyStation(ledger);
@@ -51,7 +60,7 @@ test.each([
       // What a board said in the instant before its power went would go with an agent that is killed
       // in the same instant. A station's clock may be 2 s off.
       const settledMs = systemClock.wallMs() + 2000;
-      await waitFor('the board to go on', () => (movesIn(cloudData).at(-1)?.at ?? 0) > settledMs, patientMs);
+      await waitFor('the board to go on', () => lastAt(cloudData, 'people') > settledMs, patientMs);
 
       await agent.kill('SIGKILL');
       agent = runAgent(file);
@@ -60,7 +69,7 @@ test.each([
       await life(cloudData);
       const before = await duplicates(cloud);
       uplink.holdAnswers();
-      await waitFor('batches that are sent again', async () => (await duplicates(cloud)) > before, patientMs);
+      await expect.poll(() => duplicates(cloud), patiently).toBeGreaterThan(before);
       uplink.mend();
 
       await breaks(agent, () => uplink.cut());
@@ -74,7 +83,7 @@ test.each([
       await broker.start();
     }
 
-    await waitFor('hundreds of events', () => storedEvents(cloudData).length >= 300, patientMs);
+    await waitFor('hundreds of events', () => countEvents(cloudData) >= 300, patientMs);
     // The counters of a board wait until it is sure that it did not restart unseen.
     const { epoch } = await logged(agent, 'agent started');
     await waitFor(
@@ -142,17 +151,14 @@ function duplicates(cloud: MortalCloud): Promise<number> {
   return readMetric(cloud.running().http, 'yizhan_ingest_duplicates_total');
 }
 
-/** Visits and leaves that reached the store, oldest first. */
-function movesIn(cloudData: string): StationEvent[] {
-  return storedEvents(cloudData)
-    .map(({ event }) => event)
-    .filter((event) => event.kind === 'people' && event.in + event.out > 0);
-}
-
 /** Someone comes or goes, and it reaches the store. */
 async function life(cloudData: string): Promise<void> {
-  const before = movesIn(cloudData).length;
-  await waitFor('someone who comes or goes', () => movesIn(cloudData).length > before, patientMs);
+  const moves = (): number => {
+    const { visits, leaves } = rolledUp(cloudData);
+    return visits + leaves;
+  };
+  const before = moves();
+  await waitFor('someone who comes or goes', () => moves() > before, patientMs);
 }
 
 /** Does it, and waits until the agent noticed that its link is gone. */

@@ -4,13 +4,17 @@ import { expect } from 'vitest';
 import { stringify } from 'yaml';
 import type { VerifyResult } from '../../simulator/verify/verify.ts';
 import { freePort } from '../support/mosquitto.ts';
-import { type Program, type RunningCloud, runProgram, startCloudProgram, startProgram } from '../support/programs.ts';
+import { type Program, type RunningCloud, startCloudProgram, startProgram } from '../support/programs.ts';
+import { simulatorCli } from '../support/simulator-cli.ts';
 
 export const region = '341002';
 export const station = 'tunxi-laojie';
 
 /** A deadline for what waits for processes on a busy machine; nothing waits this long for nothing. */
 export const patientMs = 90_000;
+
+/** For `expect.poll`: a look costs processes that have other things to do. */
+export const patiently = { timeout: patientMs, interval: 150 };
 
 export type StationFile = { path: string; dataDir: string };
 
@@ -66,7 +70,7 @@ export async function mortalCloud(dataDir: string, more: readonly string[] = [])
 /** Holds the cloud's store against the truth as the README tells it to; nothing may differ. */
 export async function verified(ledger: string, data: string): Promise<VerifyResult> {
   const args = ['--ledger', ledger, '--data', data, '--early', '3', '--late', '40', '--wait', '30', '--json'];
-  const { code, stdout, stderr } = await runProgram('simulator', ['verify', ...args]);
-  expect(code, `${stdout}${stderr}`).toBe(0);
-  return JSON.parse(stdout) as VerifyResult;
+  const { code, stdout, stderr } = await simulatorCli('verify', ...args);
+  expect(code, [...stdout, ...stderr].join('\n')).toBe(0);
+  return JSON.parse(stdout.join('')) as VerifyResult;
 }

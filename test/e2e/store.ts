@@ -29,16 +29,31 @@ export function storedEvents(dataDir: string, id = station): StoredEvent[] {
   return rows.map(({ body, ...key }) => ({ ...key, event: JSON.parse(body) as StationEvent }));
 }
 
-/** Sums of all hours of the station; undefined while there is none. */
-export function rolledUp(dataDir: string, id = station) {
-  return fromStore(dataDir, (db) =>
+type Sums = Record<'visits' | 'leaves' | 'doorOpens' | 'ml' | 'mwh' | 'presses', number>;
+
+/** Sums of all hours of the station. */
+export function rolledUp(dataDir: string, id = station): Sums {
+  const sums = fromStore(dataDir, (db) =>
     db
-      .prepare<[string], Record<'visits' | 'leaves' | 'doorOpens' | 'ml' | 'mwh' | 'presses', number>>(
-        `SELECT sum(visits) AS visits, sum(leaves) AS leaves, sum(door_opens) AS doorOpens, sum(ml) AS ml,
-         sum(mwh) AS mwh, sum(presses) AS presses FROM rollup JOIN station s ON s.n = station WHERE s.id = ?`,
+      .prepare<[string], Sums>(
+        `SELECT total(visits) AS visits, total(leaves) AS leaves, total(door_opens) AS doorOpens, total(ml) AS ml,
+         total(mwh) AS mwh, total(presses) AS presses FROM rollup JOIN station s ON s.n = station WHERE s.id = ?`,
       )
       .get(id),
   );
+  if (!sums) throw new Error('an aggregate has a row');
+  return sums;
+}
+
+/** How many events the store has. */
+export function countEvents(dataDir: string): number {
+  return Number(fromStore(dataDir, (db) => db.prepare('SELECT count(*) FROM event').pluck().get()));
+}
+
+/** Time of the sensor's last event in the store, Unix ms; 0 before the first. */
+export function lastAt(dataDir: string, sensor: string): number {
+  const query = "SELECT coalesce(max(at), 0) FROM event WHERE body ->> '$.sensor' = ?";
+  return Number(fromStore(dataDir, (db) => db.prepare(query).pluck().get(sensor)));
 }
 
 /** The station's last live state as the cloud saved it; undefined before the first. */
