@@ -9,7 +9,7 @@ import { waitFor } from './wait.ts';
 export type Pty = {
   /** The end that an agent opens as its port. */
   path: string;
-  /** Writes to the board's end. */
+  /** Writes to the board's end; nobody hears it while the cable is pulled. */
   write: (bytes: string | Buffer) => Promise<void>;
   /** The cable is pulled. */
   unplug: () => Promise<void>;
@@ -25,6 +25,7 @@ export async function openPty(): Promise<Pty> {
   const board = join(directory, 'board');
   let socat: ChildProcess = spawn('true');
   let file: Awaited<ReturnType<typeof open>> | null = null;
+  let writing: Promise<unknown> = Promise.resolve();
   async function plugIn(): Promise<void> {
     socat = spawn('socat', [`pty,raw,echo=0,link=${path}`, `pty,raw,echo=0,link=${board}`], { stdio: 'ignore' });
     await waitFor('socat', () => existsSync(path) && existsSync(board));
@@ -45,6 +46,11 @@ export async function openPty(): Promise<Pty> {
     plugIn,
     unplug,
     carried: () => Number(/^wchar: (\d+)$/m.exec(readFileSync(`/proc/${socat.pid}/io`, 'utf8'))?.[1]),
-    write: async (bytes) => void (await file?.write(Buffer.from(bytes as string, 'latin1'))),
+    // One after the other: the system may otherwise turn the order of two writes round.
+    async write(bytes) {
+      const before = writing;
+      writing = before.then(() => file?.write(Buffer.from(bytes as string, 'latin1'))).catch(() => {});
+      await writing;
+    },
   };
 }
