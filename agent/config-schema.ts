@@ -130,6 +130,8 @@ const healthSchema = z.strictObject({
   flapMax: z.int().min(2).max(1000).default(20),
   flapWindowS: seconds.default(10),
   calmS: seconds.default(30),
+  /** Where a board may have restarted unseen, its counters wait so long for its `up=`: two words, s. */
+  boardSettleS: seconds.default(10),
 });
 
 const outboxSchema = z.strictObject({

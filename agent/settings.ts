@@ -33,7 +33,7 @@ export function stationSettings(config: AgentConfig): StationConfig {
     env: { measureEveryMs },
     health: { flapMax: health.flapMax, flapWindowMs: health.flapWindowS * 1000, calmMs: health.calmS * 1000 },
     maxSensors: config.maxSensors,
-    boardSettleMs: 10_000,
+    boardSettleMs: health.boardSettleS * 1000,
   };
 }
 

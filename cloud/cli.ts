@@ -1,5 +1,4 @@
 import { randomBytes } from 'node:crypto';
-import { join } from 'node:path';
 import { setImmediate } from 'node:timers/promises';
 import { Command } from 'commander';
 import { systemClock } from '../protocol/host/clock.ts';
@@ -14,13 +13,11 @@ import { type CloudOverrides, loadCloudConfig } from './config.ts';
 import { startHttp } from './feed/http.ts';
 import { addRegisterCommands } from './register/cli.ts';
 import { openSqliteStore } from './store/sqlite-store.ts';
-import type { Store } from './store/store.ts';
 import { cloudVersion } from './version.ts';
 
 const stopDeadlineMs = 8000;
 
 type ServeOptions = CloudOverrides & { config?: string };
-export type DataOptions = { config?: string; data?: string; json?: true };
 
 /** The cloud's command line: `serve`, `station …` and `command`. @returns the exit code */
 export function runCloud(argv: readonly string[], host: Host): Promise<number> {
@@ -37,7 +34,7 @@ export function runCloud(argv: readonly string[], host: Host): Promise<number> {
     .option('--mqtt-port <port>', 'port of the embedded broker, 0 for any (default: 1883)', port('--mqtt-port'))
     .option('--broker <url>', 'an external broker in place of the embedded one, mqtt://host:port')
     .action((options: ServeOptions) => serve(options, host));
-  addRegisterCommands(program, host, withStore);
+  addRegisterCommands(program, host);
   return runCommandLine(program, argv, host);
 }
 
@@ -72,19 +69,4 @@ async function serve({ config: path, ...overrides }: ServeOptions, host: Host): 
   if (outcome.kind === 'failed')
     throw new CommandError('the store failed: check the disk, then start again', exitCodes.ioError);
   log.info({ reason: outcome.reason }, 'cloud stopped');
-}
-
-/** Opens the store beside a cloud that may be running: it notices what is changed within a second. */
-async function withStore<T>({ config: path, data }: DataOptions, work: (store: Store) => Promise<T>): Promise<T> {
-  const { dataDir } = loadCloudConfig(path, { data });
-  await using store = openStore(join(dataDir, 'cloud.db'));
-  return await work(store);
-}
-
-function openStore(path: string): Store {
-  try {
-    return openSqliteStore(path);
-  } catch (error) {
-    throw new CommandError(error instanceof Error ? error.message : String(error), exitCodes.ioError, { cause: error });
-  }
 }

@@ -16,6 +16,7 @@ import { StatusBoard } from './feed/status-board.ts';
 import { Stream } from './feed/stream.ts';
 import { Ingest } from './ingest/ingest.ts';
 import { LiveBoard } from './ingest/live-board.ts';
+import { steadyClock } from './steady-clock.ts';
 import type { Store } from './store/store.ts';
 
 /** Everything that the cloud touches of the world. */
@@ -57,6 +58,7 @@ export class Cloud implements AsyncDisposable {
   readonly #fail: (error: unknown) => void;
   readonly #config: CloudConfig;
   readonly #io: CloudIo;
+  readonly #clock: Clock;
   readonly #store: Store;
   readonly #live = new LiveBoard();
   readonly #board: StatusBoard;
@@ -79,12 +81,15 @@ export class Cloud implements AsyncDisposable {
     this.#config = config;
     this.#io = io;
     this.#store = store;
-    const { clock, log, newToken, turn } = io;
+    const { log, newToken, turn } = io;
+    const clock = steadyClock(io.clock, (byMs) => this.#clockJumped(byMs));
+    this.#clock = clock;
     this.#refusals = new CauseLog(log.child({ component: 'audit' }), clock);
-    const { maxClients, maxUnreadBytes, beatS } = config.feed;
+    const { maxClients, maxUnreadBytes, beatS, coalesceS } = config.feed;
     this.#board = new StatusBoard({
       clock,
       live: this.#live,
+      coalesceMs: coalesceS * 1000,
       epoch: newToken()
         .toLowerCase()
         .replaceAll(/[^0-9a-z]/g, '0'),
@@ -113,9 +118,10 @@ export class Cloud implements AsyncDisposable {
   }
 
   async start(): Promise<void> {
-    const { clock, log } = this.#io;
+    const { log } = this.#io;
+    const clock = this.#clock;
     this.#changeMark = await this.#store.changeMark();
-    await this.#live.load(this.#store);
+    await this.#live.load(this.#store, this.#clock.wallMs());
     await this.#loadRegister();
     await this.#startBroker();
     const { watchS, commandsS } = this.#config;
@@ -178,10 +184,10 @@ export class Cloud implements AsyncDisposable {
 
   async #startBroker(): Promise<void> {
     const take: TakeUplink = (uplink) => this.#ingest.take(uplink);
-    const { clock, random, log, openSession } = this.#io;
+    const { random, log, openSession } = this.#io;
     if (this.#config.broker) {
       this.#broker = new ExternalBroker(this.#config.broker, {
-        clock,
+        clock: this.#clock,
         random,
         log: log.child({ component: 'broker' }),
         openSession,
@@ -203,6 +209,7 @@ export class Cloud implements AsyncDisposable {
     if (mark === this.#changeMark) return;
     this.#changeMark = mark;
     await this.#loadRegister();
+    await this.#broker?.recheck();
     await this.#sendCommands();
   }
 
@@ -220,9 +227,16 @@ export class Cloud implements AsyncDisposable {
 
   /** Until it is answered or expires a command is sent again: the station runs it at most once. */
   async #sendCommands(): Promise<void> {
-    for (const { id, station, name, args, expires } of await this.#store.openCommands(this.#io.clock.wallMs())) {
+    for (const { id, station, name, args, expires } of await this.#store.openCommands(this.#clock.wallMs())) {
       this.#broker?.send(station, 'commands', encode('commands', { id, name, args, expires }));
     }
+  }
+
+  /** What was stamped by the clock that was wrong moves with it: every age stays what it is. */
+  #clockJumped(byMs: number): void {
+    this.#io.log.warn({ byMs }, 'the clock of this machine jumped: ages are kept');
+    this.#live.shift(byMs);
+    this.#board.evaluateAll();
   }
 
   #health(): { ok: boolean; problems: string[] } {

@@ -8,7 +8,14 @@ const port = z.int().min(0).max(65_535);
 
 export const cloudConfigSchema = z.strictObject({
   dataDir: z.string().min(1).default('yizhan-cloud'),
-  http: z.strictObject({ host: z.string().min(1).default('0.0.0.0'), port: port.default(8080) }).prefault({}),
+  http: z
+    .strictObject({
+      host: z.string().min(1).default('0.0.0.0'),
+      port: port.default(8080),
+      /** Who is told `/metrics`: a cloud of one station counts in them who opens its door. */
+      metrics: z.enum(['local', 'public', 'off']).default('local'),
+    })
+    .prefault({}),
   /** The embedded broker; not started where `broker` names an external one. */
   mqtt: z
     .strictObject({
@@ -28,6 +35,11 @@ export const cloudConfigSchema = z.strictObject({
         .int()
         .min(65 * 1024)
         .default(128 * 1024),
+      /** What one station may leave unread before it is disconnected, bytes. */
+      maxUnreadBytes: z
+        .int()
+        .min(64 * 1024)
+        .default(1024 * 1024),
       /** A connection has to log in within this, s. */
       loginTimeoutS: z.number().positive().default(10),
     })
@@ -70,6 +82,8 @@ export const cloudConfigSchema = z.strictObject({
         .min(1024)
         .default(256 * 1024),
       beatS: z.number().positive().default(15),
+      /** Changes of so long go together: one patch, one step, s. */
+      coalesceS: z.number().positive().default(1),
     })
     .prefault({}),
   /** Another process may have changed the register: it is looked at this often, s. */

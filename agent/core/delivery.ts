@@ -146,7 +146,11 @@ function sent(
   const first = state.inFlight.length === 0;
   const next = withEpoch(state, batch.epoch, (epoch) => ({ ...epoch, sent: Math.max(epoch.sent, batch.upTo) }));
   const retryAtMs = first ? tick.nowMs + jittered(config.noProgressMs, tick) : state.retryAtMs;
-  const inFlight = [...state.inFlight, { epoch: batch.epoch, upTo: batch.upTo, sentMs: batch.atMs }];
+  // What was acknowledged while it was read is no more under way.
+  const underWay = next.epochs.some((epoch) => epoch.id === batch.epoch && epoch.acked < batch.upTo);
+  const inFlight = underWay
+    ? [...state.inFlight, { epoch: batch.epoch, upTo: batch.upTo, sentMs: batch.atMs }]
+    : state.inFlight;
   return pump({ ...next, inFlight, retryAtMs, reading: null, credit: state.credit - 1 }, tick, config);
 }
 

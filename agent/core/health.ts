@@ -16,20 +16,23 @@ export type Health = {
   heardMs: number;
   /** Monotonic times of the last turns, oldest first, at most `flapMax + 1`. */
   turnsMs: readonly number[];
+  /** Since when a sensor that flapped keeps still; null where it does not flap. */
+  stillSinceMs: number | null;
 };
 
 export type HealthStep = { health: Health; changed: boolean };
 
 export function startHealth(nowMs: number): Health {
-  return { word: 'unknown', reason: 'not heard yet', heardMs: nowMs, turnsMs: [] };
+  return { word: 'unknown', reason: 'not heard yet', heardMs: nowMs, turnsMs: [], stillSinceMs: null };
 }
 
 /** A good word of the sensor. `faultReason` is what it says of itself; null for well. */
 export function heard(health: Health, nowMs: number, faultReason: string | null, config: HealthConfig): HealthStep {
   const base = { ...health, heardMs: nowMs };
-  const lastTurnMs = health.turnsMs.at(-1) ?? Number.NEGATIVE_INFINITY;
-  if (health.word === 'noisy' && nowMs - lastTurnMs < config.calmMs) return { health: base, changed: false };
-  return faultReason === null ? become(base, 'ok', '') : become(base, 'fault', faultReason);
+  if (health.stillSinceMs !== null && nowMs - health.stillSinceMs < config.calmMs)
+    return { health: base, changed: false };
+  const calm = { ...base, stillSinceMs: null };
+  return faultReason === null ? become(calm, 'ok', '') : become(calm, 'fault', faultReason);
 }
 
 /** The sensor's value turned; too many turns in a short time are noise. */
@@ -38,7 +41,13 @@ export function turned(health: Health, nowMs: number, config: HealthConfig): Hea
   const next = { ...health, turnsMs };
   const oldest = turnsMs[0] ?? nowMs;
   if (turnsMs.length <= config.flapMax || nowMs - oldest > config.flapWindowMs) return { health: next, changed: false };
-  return become(next, 'noisy', `turned ${turnsMs.length} times in ${Math.ceil((nowMs - oldest) / 1000)} s`);
+  const reason = `turned ${turnsMs.length} times in ${Math.ceil((nowMs - oldest) / 1000)} s`;
+  return become({ ...next, stillSinceMs: nowMs }, 'noisy', reason);
+}
+
+/** What is not believed for its flapping turned again: it has to keep still from now on. */
+export function stirred(health: Health, nowMs: number): Health {
+  return health.stillSinceMs === null ? health : { ...health, stillSinceMs: nowMs };
 }
 
 /** No good word for too long: noise where bytes came all the same, else silence. */

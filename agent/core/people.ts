@@ -1,5 +1,5 @@
 import type { EventBody, PeopleBasis } from '../../protocol/events.ts';
-import { type Advanced, advance, type Counter, type CounterRun, freshCounter, hold, release } from './counter.ts';
+import { type Advanced, advance, type Counter, type CounterRun, freshCounter, hold, type Settle } from './counter.ts';
 import type { PeopleReading } from './reading.ts';
 
 export type PeopleConfig = {
@@ -91,18 +91,18 @@ export function peopleReading(
   return applyCounts(began, state, reading.sensor, cameIn.delta, wentOut.delta, nowMs);
 }
 
-/** The board of this sensor restarts: what it had said and not been believed yet is counted now. */
-export function releasePeople(state: PeopleState, sensor: string, nowMs: number): Step {
+/** The board of this sensor is known again: what it had said and not been believed yet is counted now. */
+export function settlePeople(state: PeopleState, sensor: string, settle: Settle, nowMs: number): Step {
   const before = state.sensors[sensor];
   if (!before) return { state, events: [] };
-  const cameIn = release(before.in);
-  const wentOut = release(before.out);
-  const released = {
+  const cameIn = settle(before.in);
+  const wentOut = settle(before.out);
+  const settled = {
     ...state,
     sensors: { ...state.sensors, [sensor]: { ...before, in: cameIn.counter, out: wentOut.counter } },
   };
-  if (cameIn.delta + wentOut.delta === 0) return { state: released, events: [] };
-  return applyCounts({ ...released, inside: state.inside ?? 0 }, state, sensor, cameIn.delta, wentOut.delta, nowMs);
+  if (cameIn.delta + wentOut.delta === 0) return { state: settled, events: [] };
+  return applyCounts({ ...settled, inside: state.inside ?? 0 }, state, sensor, cameIn.delta, wentOut.delta, nowMs);
 }
 
 function applyCounts(
@@ -131,7 +131,7 @@ function basisOf(raw: number, inside: number | null, floor: number): PeopleBasis
 
 /** Heals the estimate where presence or the door prove that nobody is inside. */
 export function peopleTick(state: PeopleState, door: DoorView, nowMs: number, config: PeopleConfig): Step {
-  if (state.inside === null || state.inside === 0) return { state, events: [] };
+  if (state.inside === 0) return { state, events: [] };
   const shutForMs = door && !door.open ? nowMs - door.sinceMs : 0;
   const idleMs = nowMs - state.lastMoveMs;
   if (state.absentSinceMs !== null) {
@@ -139,7 +139,9 @@ export function peopleTick(state: PeopleState, door: DoorView, nowMs: number, co
     const doorAllows = door === null || !door.open;
     return absentMs >= config.emptyAfterMs && doorAllows ? emptied(state, 'presence') : { state, events: [] };
   }
-  if (anyonePresent(state) || Math.min(shutForMs, idleMs) < config.doorShutEmptyMs) return { state, events: [] };
+  const shutForLong = Math.min(shutForMs, idleMs) >= config.doorShutEmptyMs;
+  // A shut door tells that nobody came; who was there before it, only a count knows.
+  if (state.inside === null || anyonePresent(state) || !shutForLong) return { state, events: [] };
   return emptied(state, 'door');
 }
 
@@ -162,10 +164,18 @@ export function distrustPeople(state: PeopleState, sensor: string, nowMs: number
 
 /** Another board stands in for the one that counted: its first values are a baseline, not visits. */
 export function rebasePeople(state: PeopleState, sensor: string): PeopleState {
+  return withPeopleCounters(state, sensor, () => freshCounter);
+}
+
+export function withPeopleCounters(
+  state: PeopleState,
+  sensor: string,
+  change: (counter: Counter) => Counter,
+): PeopleState {
   const known = state.sensors[sensor];
-  return known
-    ? { ...state, sensors: { ...state.sensors, [sensor]: { ...known, in: freshCounter, out: freshCounter } } }
-    : state;
+  if (!known) return state;
+  const changed = { ...known, in: change(known.in), out: change(known.out) };
+  return { ...state, sensors: { ...state.sensors, [sensor]: changed } };
 }
 
 /** Known only while a sensor that is heard backs the estimate. */

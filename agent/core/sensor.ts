@@ -1,6 +1,6 @@
 import type { EventBody } from '../../protocol/events.ts';
 import type { BoardRun } from './board.ts';
-import { type Advanced, advance, advanceMeter, type Counter, freshCounter, hold, release } from './counter.ts';
+import { type Advanced, advance, advanceMeter, type Counter, freshCounter, hold, type Settle } from './counter.ts';
 import { type DoorConfig, type DoorState, doorReading, doorTick, initialDoor } from './door.ts';
 import { type EnvConfig, type EnvState, envReading, forgetEnv, initialEnv } from './env.ts';
 import {
@@ -152,9 +152,14 @@ export function forgetMachine(machine: Machine): Machine {
 
 /** Another board stands in for the one that counted: its first values are a baseline, not counts. */
 export function rebaseMachine(machine: Machine): Machine {
-  if (machine.kind === 'water') return { kind: 'water', water: { ...machine.water, ml: freshCounter } };
-  if (machine.kind === 'port') return { kind: 'port', port: { ...machine.port, mwh: freshCounter } };
-  return machine.kind === 'button' ? { kind: 'button', presses: freshCounter } : machine;
+  return withCounter(machine, () => freshCounter);
+}
+
+/** The machine with its counter changed, where it has one. */
+export function withCounter(machine: Machine, change: (counter: Counter) => Counter): Machine {
+  if (machine.kind === 'water') return { kind: 'water', water: { ...machine.water, ml: change(machine.water.ml) } };
+  if (machine.kind === 'port') return { kind: 'port', port: { ...machine.port, mwh: change(machine.port.mwh) } };
+  return machine.kind === 'button' ? { kind: 'button', presses: change(machine.presses) } : machine;
 }
 
 /** Says what is counted but unsaid, before the board's counters begin again or the agent stops. */
@@ -170,20 +175,18 @@ export function flushMachine(machine: Machine, sensor: string, nowMs: number, co
   return { machine, events: [] };
 }
 
-/** The board restarts: a value that waited is counted now, and what is unsaid is said. */
-export function releaseMachine(machine: Machine, sensor: string, nowMs: number, config: MachineConfig): MachineStep {
-  if (machine.kind === 'button') return sayPresses(release(machine.presses), sensor);
-  return flushMachine(released(machine), sensor, nowMs, config);
-}
-
-function released(machine: Machine): Machine {
+/** The board is known again: a value that waited is counted now. */
+export function settleMachine(machine: Machine, sensor: string, settle: Settle): MachineStep {
+  if (machine.kind === 'button') return sayPresses(settle(machine.presses), sensor);
   if (machine.kind === 'water') {
-    const { delta, counter } = release(machine.water.ml);
-    return { kind: 'water', water: { ...machine.water, ml: counter, unsaidMl: machine.water.unsaidMl + delta } };
+    const { delta, counter } = settle(machine.water.ml);
+    const unsaidMl = machine.water.unsaidMl + delta;
+    return { machine: { kind: 'water', water: { ...machine.water, ml: counter, unsaidMl } }, events: [] };
   }
-  if (machine.kind !== 'port') return machine;
-  const { delta, counter } = release(machine.port.mwh);
-  return { kind: 'port', port: { ...machine.port, mwh: counter, unsaidMwh: machine.port.unsaidMwh + delta } };
+  if (machine.kind !== 'port') return { machine, events: [] };
+  const { delta, counter } = settle(machine.port.mwh);
+  const unsaidMwh = machine.port.unsaidMwh + delta;
+  return { machine: { kind: 'port', port: { ...machine.port, mwh: counter, unsaidMwh } }, events: [] };
 }
 
 /** What the sensor says of itself: a reason, or null where all is well. */

@@ -1,5 +1,6 @@
 import { sensorKind } from '../../protocol/board-line.ts';
 import { type BoardMemory, type BoardRun, boardMemory, startBoard } from './board.ts';
+import { afterReboot } from './counter.ts';
 import { type Health, type HealthConfig, startHealth } from './health.ts';
 import {
   type DoorView,
@@ -8,6 +9,7 @@ import {
   type PeopleState,
   peopleMemory,
   startPeople,
+  withPeopleCounters,
 } from './people.ts';
 import type { Moment, Reading } from './reading.ts';
 import {
@@ -17,8 +19,10 @@ import {
   type MachineKind,
   type MachineMemory,
   machineMemory,
+  rebaseMachine,
   type SaidEvent,
   startMachine,
+  withCounter,
 } from './sensor.ts';
 
 export type StationConfig = MachineConfig & {
@@ -40,10 +44,13 @@ export type SourceSpec = {
 
 export type SensorEntry = {
   source: string;
+  /** The board that its counters are of; null for a meter's, and before any was heard. */
   board: string | null;
   health: Health;
   /** The source's count of rejected lines when this sensor was heard last. */
   rejectsWhenHeard: number;
+  /** What a door said last, believed or not; null for anything else. */
+  heardOpen: boolean | null;
   machine: Machine;
 };
 
@@ -59,6 +66,8 @@ export type StationCore = {
 
 /** What outlives the agent's process, committed with the events that it explains. */
 export type StationMemory = {
+  /** The boot of the machine that the counters' times are of. */
+  boot: string;
   sensors: Readonly<Record<string, { source: string; board: string | null; machine: MachineMemory }>>;
   boards: Readonly<Record<string, BoardMemory>>;
   people: PeopleMemory | undefined;
@@ -86,7 +95,7 @@ export type StationEffect =
 
 export type StationStep = { core: StationCore; effects: StationEffect[] };
 
-export const emptyMemory: StationMemory = { sensors: {}, boards: {}, people: undefined };
+export const emptyMemory: StationMemory = { boot: '', sensors: {}, boards: {}, people: undefined };
 
 export function startStation(
   sources: StationCore['sources'],
@@ -96,8 +105,8 @@ export function startStation(
 ): StationCore {
   const entries: [string, SensorEntry][] = [];
   for (const [sensor, known] of Object.entries(memory.sensors)) {
-    if (!(known.source in sources)) continue;
-    entries.push([sensor, newEntry(known.source, known.board, startMachine(known.machine.kind, known.machine), nowMs)]);
+    const source = sourceExpecting(sources, sensor) ?? known.source;
+    if (source in sources) entries.push([sensor, rememberedEntry(source, known, memory, boot, nowMs)]);
   }
   for (const [source, spec] of Object.entries(sources)) {
     for (const sensor of spec.expects) {
@@ -116,8 +125,39 @@ export function startStation(
     rejects: {},
     boards: Object.fromEntries(boards),
     sensors: Object.fromEntries(entries),
-    people: startPeople(memory.people, nowMs),
+    people: rememberedPeople(memory, boot, nowMs),
   };
+}
+
+/** What a counter stood at says something only of its own board, and of a run that is remembered. */
+function rememberedEntry(
+  source: string,
+  known: StationMemory['sensors'][string],
+  memory: StationMemory,
+  boot: string,
+  nowMs: number,
+): SensorEntry {
+  const machine = startMachine(known.machine.kind, known.machine);
+  const run = known.board === null ? undefined : memory.boards[known.board];
+  if (source !== known.source || (known.board !== null && !run))
+    return newEntry(source, null, rebaseMachine(machine), nowMs);
+  const dated = run && memory.boot !== boot ? withCounter(machine, (counter) => afterReboot(counter, run)) : machine;
+  return newEntry(source, known.board, dated, nowMs);
+}
+
+function rememberedPeople(memory: StationMemory, boot: string, nowMs: number): PeopleState {
+  let people = startPeople(memory.people, nowMs);
+  if (memory.boot === boot) return people;
+  for (const [sensor, { board }] of Object.entries(memory.sensors)) {
+    const run = board === null ? undefined : memory.boards[board];
+    if (run) people = withPeopleCounters(people, sensor, (counter) => afterReboot(counter, run));
+  }
+  return people;
+}
+
+/** The configuration's word goes before what a sensor was heard from. */
+function sourceExpecting(sources: StationCore['sources'], sensor: string): string | undefined {
+  return Object.keys(sources).find((source) => sources[source]?.expects.includes(sensor));
 }
 
 export function stationMemory(core: StationCore): StationMemory {
@@ -126,6 +166,7 @@ export function stationMemory(core: StationCore): StationMemory {
   );
   const boards = Object.entries(core.boards).map(([id, run]) => [id, boardMemory(run)] as const);
   return {
+    boot: core.boot,
     sensors: Object.fromEntries(sensors),
     boards: Object.fromEntries(boards),
     people: peopleMemory(core.people),
@@ -147,7 +188,7 @@ export function machineKind(sensor: string): MachineKind | null {
 }
 
 export function newEntry(source: string, board: string | null, machine: Machine, nowMs: number): SensorEntry {
-  return { source, board, health: startHealth(nowMs), rejectsWhenHeard: 0, machine };
+  return { source, board, health: startHealth(nowMs), rejectsWhenHeard: 0, heardOpen: null, machine };
 }
 
 export function withSensor(core: StationCore, sensor: string, entry: SensorEntry): StationCore {

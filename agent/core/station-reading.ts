@@ -1,5 +1,5 @@
 import { startBoard } from './board.ts';
-import { believed, heard, turned } from './health.ts';
+import { believed, heard, stirred, turned } from './health.ts';
 import { peopleReading, rebasePeople } from './people.ts';
 import type { Reading } from './reading.ts';
 import { forgetMachine, ownFault, rebaseMachine, settledRun, startMachine, stepMachine } from './sensor.ts';
@@ -23,11 +23,12 @@ type ReadingInput = Extract<StationInput, { type: 'reading' }>;
 
 export function stepReading(core: StationCore, input: ReadingInput, config: StationConfig): StationStep {
   const { reading, source, at } = input;
+  if (machineKind(reading.sensor) !== reading.kind) return refusal(core, reading.sensor, source, 'unknown-kind');
   const entry = core.sensors[reading.sensor] ?? firstWord(core, input, config);
   if (typeof entry === 'string') return refusal(core, reading.sensor, source, entry);
   if (entry.source !== source) return refusal(core, reading.sensor, source, 'other-source');
   const board = input.board;
-  const exchanged = entry.board !== null && entry.board !== board;
+  const exchanged = entry.board !== board;
   const based = exchanged ? { ...core, people: rebasePeople(core.people, reading.sensor) } : core;
   const withRun =
     board !== null && !(board in core.boards)
@@ -57,12 +58,15 @@ function listen(
   config: StationConfig,
 ): { entry: SensorEntry; health: StationEffect[]; said: StationEffect[] } {
   const nowMs = input.at.monoMs;
-  const said = heard(entry.health, nowMs, ownFault(reading), config.health);
+  const heardOpen = reading.kind === 'door' ? reading.open : null;
+  const moved = entry.heardOpen !== heardOpen ? stirred(entry.health, nowMs) : entry.health;
+  const said = heard(moved, nowMs, ownFault(reading), config.health);
   const heardEntry = {
     ...entry,
     board: input.board,
     health: said.health,
     rejectsWhenHeard: core.rejects[input.source] ?? 0,
+    heardOpen,
   };
   const health = healthEffects(reading.sensor, said);
   if (!believed(said.health)) return { entry: heardEntry, health, said: [] };
@@ -81,10 +85,8 @@ function listen(
 }
 
 function firstWord(core: StationCore, input: ReadingInput, config: StationConfig): SensorEntry | RefusalReason {
-  const kind = machineKind(input.reading.sensor);
-  if (kind !== input.reading.kind) return 'unknown-kind';
   if (Object.keys(core.sensors).length >= config.maxSensors) return 'too-many';
-  return newEntry(input.source, input.board, startMachine(kind, undefined), input.at.monoMs);
+  return newEntry(input.source, null, startMachine(input.reading.kind, undefined), input.at.monoMs);
 }
 
 function refusal(core: StationCore, sensor: string, source: string, why: RefusalReason): StationStep {

@@ -1,8 +1,9 @@
 import { type BoardRun, boardRestarted, boardUp, settleLate, startBoard, unsettle } from './board.ts';
+import { release, resume, type Settle } from './counter.ts';
 import { believed, type HealthStep, overdue, reportedGone } from './health.ts';
-import { distrustPeople, peopleQuietHour, peopleTick, releasePeople } from './people.ts';
+import { distrustPeople, peopleQuietHour, peopleTick, settlePeople } from './people.ts';
 import type { Moment } from './reading.ts';
-import { flushMachine, forgetMachine, releaseMachine, tickMachine } from './sensor.ts';
+import { flushMachine, forgetMachine, settleMachine, tickMachine } from './sensor.ts';
 import {
   doorView,
   type SensorEntry,
@@ -24,7 +25,7 @@ export function stepStation(core: StationCore, input: StationInput, config: Stat
     case 'board-up':
       return stepBoardUp(core, input, config);
     case 'board-restarted':
-      return restartBoard(core, input.board, (run) => boardRestarted(run, input.at, core.boot), input.at, config);
+      return stepBoardRestarted(core, input, config);
     case 'board-unsettled': {
       const run = core.boards[input.board];
       return quiet(run ? withBoard(core, input.board, unsettle(run, input.at.monoMs)) : core);
@@ -49,32 +50,39 @@ function stepBoardUp(
 ): StationStep {
   const known = core.boards[input.board] ?? startBoard(undefined, core.boot, input.at.monoMs);
   const { run, restarted } = boardUp(known, input.upS, input.at, core.boot);
-  if (!restarted) return quiet(withBoard(core, input.board, run));
-  return restartBoard(core, input.board, () => run, input.at, config);
+  if (!run.settled || (known.settled && !restarted)) return quiet(withBoard(core, input.board, run));
+  return knowBoard(core, input.board, run, input.at, config);
 }
 
-/** Says all that the board's counters gained, then starts its next generation. */
-function restartBoard(
+function stepBoardRestarted(
   core: StationCore,
-  board: string,
-  next: (run: BoardRun) => BoardRun,
-  at: Moment,
+  input: Extract<StationInput, { type: 'board-restarted' }>,
   config: StationConfig,
 ): StationStep {
+  const known = core.boards[input.board] ?? startBoard(undefined, core.boot, input.at.monoMs);
+  return knowBoard(core, input.board, boardRestarted(known, input.at, core.boot), input.at, config);
+}
+
+/** Counts what the board's sensors held while it was in doubt, and says what a run gained before the next one begins. */
+function knowBoard(core: StationCore, board: string, run: BoardRun, at: Moment, config: StationConfig): StationStep {
+  const before = core.boards[board] ?? run;
+  const begins = run.generation !== before.generation;
+  const settle: Settle = (counter) =>
+    begins ? release(counter, before, run, at.monoMs) : resume(counter, run, at.monoMs);
   const effects: StationEffect[] = [];
-  let released = core;
+  let next = core;
   for (const [sensor, entry] of Object.entries(core.sensors)) {
     if (entry.board !== board) continue;
-    const step = releaseMachine(entry.machine, sensor, at.monoMs, config);
+    const settled = settleMachine(entry.machine, sensor, settle);
+    const said = begins ? flushMachine(settled.machine, sensor, at.monoMs, config) : { ...settled, events: [] };
     const people = peopleStep(
-      withSensor(released, sensor, { ...entry, machine: step.machine }),
-      releasePeople(released.people, sensor, at.monoMs),
+      withSensor(next, sensor, { ...entry, machine: said.machine }),
+      settlePeople(next.people, sensor, settle, at.monoMs),
     );
-    released = people.core;
-    effects.push(...saidEffects(step.events), ...people.effects);
+    next = people.core;
+    effects.push(...saidEffects([...settled.events, ...said.events]), ...people.effects);
   }
-  const run = core.boards[board] ?? startBoard(undefined, core.boot, at.monoMs);
-  return { core: withBoard(released, board, next(run)), effects };
+  return { core: withBoard(next, board, run), effects };
 }
 
 function flush(core: StationCore, at: Moment, config: StationConfig): StationStep {
@@ -100,10 +108,13 @@ function stepTick(core: StationCore, at: Moment, config: StationConfig): Station
   let next = core;
   const effects: StationEffect[] = [];
   for (const [board, run] of Object.entries(core.boards)) {
-    const settled = settleLate(run, nowMs, config.boardSettleMs);
-    if (settled !== run) next = withBoard(next, board, settled);
+    const settled = settleLate(run, nowMs, config.boardSettleMs, core.boot);
+    if (settled === run) continue;
+    const step = knowBoard(next, board, settled, at, config);
+    next = step.core;
+    effects.push(...step.effects);
   }
-  for (const [sensor, entry] of Object.entries(core.sensors)) {
+  for (const [sensor, entry] of Object.entries(next.sensors)) {
     const step = tickSensor(next, sensor, entry, nowMs, config);
     next = step.core;
     effects.push(...step.effects);

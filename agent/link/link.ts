@@ -33,7 +33,7 @@ export type LinkIo = Omit<DurableLaneIo, 'publish' | 'overrun'> & {
 const connectTimeoutMs = 20_000;
 /** A network that takes nothing gets no more states on top of this. */
 const maxQueuedBytes = 512 * 1024;
-const closeTimeoutMs = 1500;
+const closeTimeoutMs = 1000;
 const drainLookMs = 20;
 const maxWaitingCommands = 16;
 

@@ -57,7 +57,7 @@ async function listen(
   io: DriverIo,
   signal: AbortSignal,
 ): Promise<string> {
-  const session = await openSession({
+  const opening = openSession({
     url: config.broker,
     clientId: `yizhan-${config.name}-${Math.floor(io.random() * 2 ** 32).toString(16)}`,
     username: config.username,
@@ -66,8 +66,12 @@ async function listen(
     keepaliveS: 30,
     connectTimeoutMs: 10_000,
     subscriptions: dialect.subscriptions,
-    onMessage: (message) => hear(message, dialect, io),
+    onMessage: (message) => {
+      if (!signal.aborted) hear(message, dialect, io);
+    },
   });
+  const session = await unlessAborted(opening, signal);
+  if (!session) return 'stopped';
   io.emit({ type: 'opened' });
   const stopPolling = config.pollMs > 0 ? every(io.clock, config.pollMs, () => poll(session, dialect)) : () => {};
   if (config.pollMs > 0) poll(session, dialect);
@@ -80,6 +84,18 @@ async function listen(
     stopPolling();
     signal.removeEventListener('abort', stop);
   }
+}
+
+/** A broker that does not answer holds up no stop: what comes of it later is dropped. Null once `signal` aborts. */
+async function unlessAborted(opening: Promise<MessageSession>, signal: AbortSignal): Promise<MessageSession | null> {
+  const { promise, resolve } = Promise.withResolvers<null>();
+  const stop = (): void => resolve(null);
+  if (signal.aborted) stop();
+  else signal.addEventListener('abort', stop, { once: true });
+  const session = await Promise.race([opening, promise]).finally(() => signal.removeEventListener('abort', stop));
+  if (session) return session;
+  opening.then((late) => late.abort()).catch(() => {});
+  return null;
 }
 
 function poll(session: MessageSession, dialect: LocalMqttDialect): void {

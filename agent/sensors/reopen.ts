@@ -23,7 +23,8 @@ export async function reopenForever(
     }
     if (signal.aborted) return;
     closed(reason);
-    attempt = io.clock.monotonicMs() - openedMs >= backoff.stableMs ? 0 : attempt + 1;
+    if (io.clock.monotonicMs() - openedMs >= backoff.stableMs) attempt = 0;
     await sleep(io.clock, backoffMs(attempt, io.random(), backoff), signal);
+    attempt += 1;
   }
 }

@@ -27,6 +27,7 @@ function parseMessage(
   payload: string,
   retained: boolean,
 ): DriverEvent[] {
+  if (!topic.startsWith(`${base}/`)) return [];
   const path = topic.slice(base.length + 1);
   const device = path.replace(/\/availability$/, '');
   const sensor = Object.hasOwn(devices, device) ? devices[device] : undefined;

@@ -1,6 +1,6 @@
 import { createServer, type Server, type Socket } from 'node:net';
 import { createServer as createTlsServer } from 'node:tls';
-import { Aedes, type Client, type PublishPacket, type Subscription } from 'aedes';
+import type { Aedes, Client, PublishPacket, Subscription } from 'aedes';
 import type { CauseLog } from '../../protocol/host/cause-log.ts';
 import { ConfigError } from '../../protocol/host/config-error.ts';
 import { stationIdSchema } from '../../protocol/ids.ts';
@@ -8,6 +8,7 @@ import { type DownChannel, isUpChannel, mayPublish, maySubscribe, parseTopic, to
 import type { Credential } from '../store/store.ts';
 import { isPassword } from './credentials.ts';
 import { guardReads, type SocketLimits } from './guarded-socket.ts';
+import { StationAedes } from './station-aedes.ts';
 import type { CloudBroker, TakeUplink } from './uplink.ts';
 
 export type EmbeddedConfig = SocketLimits & {
@@ -17,6 +18,8 @@ export type EmbeddedConfig = SocketLimits & {
   maxConnections: number;
   /** Time in which a connection has to authenticate, ms. */
   connectTimeoutMs: number;
+  /** Bytes that a station may leave unread before it is disconnected. */
+  maxUnreadBytes: number;
 };
 
 export type EmbeddedIo = {
@@ -28,33 +31,35 @@ export type EmbeddedIo = {
 /** MQTT 3.1.1 §3.2.2.3. */
 const badUserNameOrPassword = 4;
 
+/** A station has one connection; one that it lost may linger, and a second board has its own. */
+const maxConnectionsPerStation = 8;
+
+const nothing = Buffer.alloc(0);
+
 type Done = (error?: Error | null) => void;
-
-/**
- * What a station publishes was taken by the ingest when it was authorised: it is not forwarded, kept,
- * or matched against subscriptions that nobody may have.
- */
-class StationAedes extends Aedes {
-  override publish(packet: PublishPacket, ...rest: [PublishDone] | [Client | null, PublishDone]): void {
-    const [client, done] = rest.length === 1 ? [null, rest[0]] : rest;
-    if (client) done();
-    else super.publish(packet, done);
-  }
-}
-
-type PublishDone = (error?: Error) => void;
 
 /**
  * Starts the MQTT broker inside the cloud process.
  *
- * @throws ConfigError where the port is taken
+ * @throws ConfigError where the port is taken, or the certificate and its key are none
  */
 export async function startEmbeddedBroker(config: EmbeddedConfig, io: EmbeddedIo): Promise<EmbeddedBroker> {
   await using started = new AsyncDisposableStack();
-  const broker = started.use(new EmbeddedBroker(config, io));
+  const broker = started.use(newBroker(config, io));
   await broker.start();
   started.move();
   return broker;
+}
+
+function newBroker(config: EmbeddedConfig, io: EmbeddedIo): EmbeddedBroker {
+  try {
+    return new EmbeddedBroker(config, io);
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new ConfigError('mqtt', [`certFile, keyFile: expected a certificate and its key as PEM: ${reason}`], {
+      cause,
+    });
+  }
 }
 
 /**
@@ -67,6 +72,7 @@ export class EmbeddedBroker implements CloudBroker {
   readonly #server: Server;
   readonly #sockets = new Set<Socket>();
   readonly #stationOf = new WeakMap<Client, string>();
+  readonly #hashOf = new WeakMap<Client, string>();
   readonly #clients = new Map<string, Set<Client>>();
   #aedes: Aedes | null = null;
 
@@ -74,7 +80,12 @@ export class EmbeddedBroker implements CloudBroker {
     this.#config = config;
     this.#io = io;
     const accept = (socket: Socket): void => this.#accept(socket);
-    this.#server = config.tls ? createTlsServer(config.tls, accept) : createServer(accept);
+    const handshakeTimeout = config.connectTimeoutMs;
+    this.#server = config.tls ? createTlsServer({ ...config.tls, handshakeTimeout }, accept) : createServer(accept);
+    // A handshake whose time is over is told of here, and stays open.
+    this.#server.on('tlsClientError', (_error: Error, socket: Socket) => socket.destroy());
+    // Before `accept`, which hears of a TLS connection only once its handshake is done.
+    this.#server.prependListener('connection', (socket: Socket) => this.#count(socket));
   }
 
   get port(): number {
@@ -90,6 +101,8 @@ export class EmbeddedBroker implements CloudBroker {
       preConnect: (_client, packet, done) => {
         // The outbox is the stations' memory; a session kept here would be a second, worse one.
         packet.clean = true;
+        // A connection takes over one of the same client id: its own station's, never another's.
+        if (packet.clientId !== '') packet.clientId = `${packet.username}/${packet.clientId}`;
         done(null, true);
       },
       authenticate: (client, username, password, done) => {
@@ -111,11 +124,18 @@ export class EmbeddedBroker implements CloudBroker {
   }
 
   send(station: string, channel: DownChannel, payload: Buffer): void {
-    for (const client of this.#clients.get(station) ?? []) publishTo(client, station, channel, payload);
+    for (const client of this.#clients.get(station) ?? []) this.#publishTo(client, station, channel, payload);
   }
 
   disconnect(station: string): void {
     for (const client of this.#clients.get(station) ?? []) client.close();
+  }
+
+  async recheck(): Promise<void> {
+    for (const [station, clients] of this.#clients) {
+      const credential = await this.#io.credential(station);
+      for (const client of clients) if (this.#hashOf.get(client) !== credential?.hash) client.close();
+    }
   }
 
   connected(): boolean {
@@ -134,15 +154,18 @@ export class EmbeddedBroker implements CloudBroker {
     for (const socket of this.#sockets) socket.destroy();
   }
 
-  #accept(socket: Socket): void {
+  #count(socket: Socket): void {
     this.#sockets.add(socket);
     socket.once('close', () => this.#sockets.delete(socket));
     socket.on('error', () => {});
-    if (this.#sockets.size > this.#config.maxConnections) {
-      this.#io.refusals.note('too many connections', { limit: this.#config.maxConnections }, 'connection refused');
-      socket.destroy();
-      return;
-    }
+    if (this.#sockets.size <= this.#config.maxConnections) return;
+    this.#io.refusals.note('too many connections', { limit: this.#config.maxConnections }, 'connection refused');
+    socket.destroy();
+  }
+
+  #accept(socket: Socket): void {
+    if (socket.destroyed) return;
+    socket.on('error', () => {});
     socket.setNoDelay(true);
     const refused = (why: string): void =>
       this.#io.refusals.note(`flood ${why}`, { why, from: socket.remoteAddress }, 'connection refused');
@@ -155,14 +178,12 @@ export class EmbeddedBroker implements CloudBroker {
     const credential = wellFormed ? await this.#io.credential(username) : null;
     if (wellFormed && password !== undefined && credential && isPassword(credential, password)) {
       this.#stationOf.set(client, username);
+      this.#hashOf.set(client, credential.hash);
       return true;
     }
     const cause = username === undefined ? 'anonymous' : credential ? 'wrong password' : 'unknown station';
-    this.#io.refusals.note(
-      `login: ${cause} ${wellFormed ? username : ''}`,
-      { cause, username: username?.slice(0, 64) },
-      'login refused',
-    );
+    // Not by name: whoever invents names would fill the log and crowd out every other cause.
+    this.#io.refusals.note(`login: ${cause}`, { cause, username: username?.slice(0, 64) }, 'login refused');
     return false;
   }
 
@@ -182,7 +203,8 @@ export class EmbeddedBroker implements CloudBroker {
     packet.retain = false;
     const { channel } = address;
     const payload = typeof packet.payload === 'string' ? Buffer.from(packet.payload) : packet.payload;
-    const reply = (down: DownChannel, bytes: Buffer): void => publishTo(client, station, down, bytes);
+    packet.payload = nothing;
+    const reply = (down: DownChannel, bytes: Buffer): void => this.#publishTo(client, station, down, bytes);
     const room = this.#io.take({ station, channel, payload, retained: false, reply });
     if (room) void room.then(() => done());
     else done();
@@ -212,6 +234,10 @@ export class EmbeddedBroker implements CloudBroker {
     if (station === undefined) return;
     const clients = this.#clients.get(station) ?? new Set();
     this.#clients.set(station, clients.add(client));
+    if (clients.size > maxConnectionsPerStation) [...clients][0]?.close();
+    // Revoked while it logged in: `disconnect` did not know it yet.
+    const refuse = (): void => client.close();
+    this.#io.credential(station).then((known) => known ?? refuse(), refuse);
   }
 
   #gone(client: Client): void {
@@ -232,12 +258,20 @@ export class EmbeddedBroker implements CloudBroker {
       this.#server.listen(port, host, resolve);
     });
   }
-}
 
-function publishTo(client: Client, station: string, channel: DownChannel, payload: Buffer): void {
-  if (client.closed) return;
-  client.publish(
-    { cmd: 'publish', topic: topicOf(station, channel), payload, qos: 1, retain: false, dup: false },
-    () => {},
-  );
+  /** What a station does not read stays in this process: beyond the bound it has to connect again. */
+  #publishTo(client: Client, station: string, channel: DownChannel, payload: Buffer): void {
+    if (client.closed) return;
+    if (client.conn.writableLength > this.#config.maxUnreadBytes) {
+      this.#io.refusals.note(
+        'unread',
+        { station, unread: client.conn.writableLength },
+        'station does not read: disconnected',
+      );
+      client.close();
+      return;
+    }
+    const topic = topicOf(station, channel);
+    client.publish({ cmd: 'publish', topic, payload, qos: 1, retain: false, dup: false }, () => {});
+  }
 }

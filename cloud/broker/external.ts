@@ -32,6 +32,9 @@ export class ExternalBroker implements CloudBroker {
   readonly #config: ExternalConfig;
   readonly #io: ExternalIo;
   readonly #stopping = new AbortController();
+  readonly #stopped = new Promise<null>((resolve) => {
+    this.#stopping.signal.addEventListener('abort', () => resolve(null), { once: true });
+  });
   readonly #running: Promise<void>;
   #session: MessageSession | null = null;
 
@@ -49,6 +52,9 @@ export class ExternalBroker implements CloudBroker {
   disconnect(station: string): void {
     this.#io.log.warn({ station }, 'station removed: take its password away at the external broker too');
   }
+
+  /** Its operator's business. */
+  async recheck(): Promise<void> {}
 
   connected(): boolean {
     return this.#session !== null;
@@ -79,7 +85,7 @@ export class ExternalBroker implements CloudBroker {
 
   async #connectOnce(): Promise<string> {
     const { url, username, password, ca } = this.#config;
-    const session = await this.#io.openSession({
+    const opening = this.#io.openSession({
       url,
       clientId: `yizhan-cloud-${Math.floor(this.#io.random() * 2 ** 32).toString(16)}`,
       username,
@@ -91,6 +97,15 @@ export class ExternalBroker implements CloudBroker {
       subscriptions: upChannels.map((channel) => `stations/+/${channel}`),
       onMessage: (message) => this.#receive(message),
     });
+    const session = await Promise.race([opening, this.#stopped]);
+    if (session === null) {
+      // Nobody waits for a broker that does not answer: what still comes of it is dropped.
+      void opening.then(
+        (late) => late.abort(),
+        () => {},
+      );
+      return 'stopped';
+    }
     this.#session = session;
     this.#io.log.info({ url }, 'external broker connected');
     return session.closed;

@@ -19,6 +19,8 @@ export interface CloudBroker extends AsyncDisposable {
   send(station: string, channel: DownChannel, payload: Buffer): void;
   /** Ends every connection of the station and what the broker keeps for it. */
   disconnect(station: string): void;
+  /** Ends every connection whose credential is no longer the one that it logged in with. */
+  recheck(): Promise<void>;
   /** Stations are heard now. */
   connected(): boolean;
   /** Connections of stations; null where the broker does not tell. */

@@ -1,6 +1,6 @@
 import type { StationState, Supply } from '../../protocol/state.ts';
 import { type Freshness, freshnessChangesAt, freshnessOf } from './freshness.ts';
-import type { Opening } from './hours.ts';
+import { type DayOf, dayIn, type Opening } from './hours.ts';
 import { type LastUse, type LiveRecord, slotOf, toldUse, useSlotMs } from './live.ts';
 import type { StationRecord } from './station.ts';
 
@@ -21,7 +21,7 @@ export type Feature = {
   unknown: number | null;
   temp_c?: number | null;
   /** What `free` was before the station fell silent, and the time of that report. */
-  last_known?: { free: number; at: string };
+  last_known?: { free: number; at_least?: true; at: string };
 };
 
 /** A station as the public sees it. Times are RFC 3339, UTC. */
@@ -53,8 +53,16 @@ const slotsOfAnHour = 2;
 /**
  * The public status of one station at `nowMs`. Pure: opening hours, freshness by the cloud's clock,
  * and the rule that public data never tells an empty station from one with a single person.
+ *
+ * @param dayOf of the station's zone, where the caller has it already
  */
-export function evaluate(record: StationRecord, live: LiveRecord | null, opening: Opening, nowMs: number): Evaluation {
+export function evaluate(
+  record: StationRecord,
+  live: LiveRecord | null,
+  opening: Opening,
+  nowMs: number,
+  dayOf: DayOf = dayIn(record.timeZone),
+): Evaluation {
   if (record.removedAt !== null)
     return { status: { ...blank(record, 'removed'), last_changed: iso(record.removedAt) }, changesAt: null };
   if (!live) return { status: { ...blank(record, unreported(record, opening)) }, changesAt: opening.changesAt };
@@ -70,7 +78,7 @@ export function evaluate(record: StationRecord, live: LiveRecord | null, opening
     last_changed: iso(live.changedAt),
     report_interval_s: state.reportIntervalS,
     level: heard ? levelOf(record, state) : null,
-    last_used: lastUsedOf(live.use, record.timeZone, nowMs),
+    last_used: lastUsedOf(live.use, dayOf, nowMs),
     features,
   };
   const edges = [
@@ -175,12 +183,13 @@ function seatFeature(seats: number, { people }: StationState): Feature {
 
 function portFeature({ ports }: StationState): Feature {
   const count = (...words: string[]): number => ports.filter((port) => words.includes(port.state)).length;
+  const total = ports.length;
   const unknown = count('unknown');
-  const free = unknown === ports.length ? null : count('free');
+  if (unknown === total) return { kind: 'port', total, free: null, in_use: null, faulty: null, unknown };
   return {
     kind: 'port',
-    total: ports.length,
-    free,
+    total,
+    free: count('free'),
     in_use: count('charging', 'full'),
     faulty: count('fault'),
     unknown,
@@ -198,12 +207,13 @@ function waterFeature(
   const count = (word: Supply): number => water.filter((one) => supply(one) === word).length;
   const unknown = count('unknown');
   const temps = water.filter((one) => supply(one) === 'available').flatMap((one) => celsius(one) ?? []);
+  const known = unknown < water.length;
   return {
     kind,
     total: water.length,
-    free: unknown === water.length ? null : count('available'),
+    free: known ? count('available') : null,
     in_use: null,
-    faulty: count('unavailable'),
+    faulty: known ? count('unavailable') : null,
     unknown,
     temp_c: temps.length === 0 ? null : Math.round(Math.max(...temps)),
   };
@@ -211,8 +221,9 @@ function waterFeature(
 
 /** Not heard for too long: nothing is offered any more, what was moves aside with its time. */
 function silenced(feature: Feature, reportedAt: number): Feature {
-  const { at_least: _bound, free, ...rest } = feature;
-  const past = free === null ? {} : { last_known: { free, at: iso(reportedAt) } };
+  const { at_least, free, ...rest } = feature;
+  const bound = at_least ? { at_least } : {};
+  const past = free === null ? {} : { last_known: { free, ...bound, at: iso(reportedAt) } };
   const temp = 'temp_c' in rest ? { temp_c: null } : {};
   return { ...rest, ...temp, free: null, in_use: null, faulty: null, unknown: feature.total, ...past };
 }
@@ -226,15 +237,11 @@ function levelOf(record: StationRecord, state: StationState): Level | null {
 }
 
 /** By slots that are over: it never turns at the minute in which someone comes in. */
-function lastUsedOf(use: LastUse, timeZone: string, nowMs: number): LastUsed | null {
+function lastUsedOf(use: LastUse, dayOf: DayOf, nowMs: number): LastUsed | null {
   const at = toldUse(use, nowMs);
   if (at === null) return null;
   if (slotOf(nowMs) - slotOf(at) <= slotsOfAnHour * useSlotMs) return 'within_hour';
-  return localDay(at, timeZone) === localDay(nowMs, timeZone) ? 'today' : 'earlier';
-}
-
-function localDay(at: number, timeZone: string): string {
-  return new Date(at).toLocaleDateString('en-CA', { timeZone });
+  return dayOf(at) === dayOf(nowMs) ? 'today' : 'earlier';
 }
 
 export function iso(at: number): string {

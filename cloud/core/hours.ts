@@ -33,7 +33,7 @@ export function parseHours(text: string, timeZone: string): HoursRule {
     if (held && atMs >= held.fromMs && atMs < (held.opening.changesAt ?? Number.POSITIVE_INFINITY)) return held.opening;
     const local = zone.toLocal(atMs);
     const next = rule.getNextChange(local);
-    const opening = { open: rule.getState(local), changesAt: next ? atMs + (next.getTime() - local.getTime()) : null };
+    const opening = { open: rule.getState(local), changesAt: next ? zone.toInstant(next) : null };
     held = { fromMs: atMs, opening };
     return opening;
   };
@@ -42,21 +42,42 @@ export function parseHours(text: string, timeZone: string): HoursRule {
 /** Public holidays are the People's Republic's. */
 const china = { lat: 35, lon: 105, address: { country_code: 'cn', state: '' } };
 
+/** The calendar day of an instant, as text. */
+export type DayOf = (atMs: number) => string;
+
+/** Days in a zone. To be kept: a formatter is dear to make. */
+export function dayIn(timeZone: string): DayOf {
+  const format = new Intl.DateTimeFormat('en-CA', { timeZone });
+  return (atMs) => format.format(atMs);
+}
+
 /** How far the zone's clocks are ahead of UTC at an instant, ms. */
 export function zoneOffsetMs(timeZone: string, atMs: number): number {
-  const [year, month, day, hour, minute, second] = zoneFields(zoneFormat(timeZone), atMs);
-  return Date.UTC(year, month - 1, day, hour, minute, second) - Math.floor(atMs / 1000) * 1000;
+  return offsetMs(zoneFormat(timeZone), atMs);
+}
+
+function offsetMs(format: Intl.DateTimeFormat, atMs: number): number {
+  const [year, month, ...rest] = zoneFields(format, atMs);
+  return Date.UTC(year, month - 1, ...rest) - Math.floor(atMs / 1000) * 1000;
 }
 
 type Fields = [year: number, month: number, day: number, hour: number, minute: number, second: number];
 
-/** The library reads a Date by its local getters; this makes one whose local fields are the zone's. */
-function zoneClock(timeZone: string): { toLocal: (atMs: number) => Date } {
+/**
+ * The library reads and makes Dates by their local fields; here those fields are the zone's,
+ * whatever the zone of this process is and however its own clocks are put forward and back.
+ */
+function zoneClock(timeZone: string): { toLocal: (atMs: number) => Date; toInstant: (local: Date) => number } {
   const format = zoneFormat(timeZone);
   return {
     toLocal(atMs) {
       const [year, month, ...rest] = zoneFields(format, atMs);
       return new Date(year, month - 1, ...rest);
+    },
+    toInstant(local) {
+      const day = Date.UTC(local.getFullYear(), local.getMonth(), local.getDate());
+      const wallMs = day + ((local.getHours() * 60 + local.getMinutes()) * 60 + local.getSeconds()) * 1000;
+      return wallMs - offsetMs(format, wallMs - offsetMs(format, wallMs));
     },
   };
 }

@@ -12,17 +12,18 @@ export type InstanceVerdict = {
   duplicate: boolean;
 };
 
-/** @param instance of the board that speaks; null where its hello was not heard yet */
+/**
+ * @param instance of the board that speaks; null where its hello was not heard yet: beside an
+ *   approved one it waits for that, because it may be the other board
+ */
 export function judgeInstance(
   approval: Approval,
   instance: string | null,
   nowMs: number,
   leaseMs: number,
 ): InstanceVerdict {
-  if (instance === null || approval.instance === null || approval.instance === instance) {
-    return { approval: { instance: instance ?? approval.instance, heardMs: nowMs }, drives: true, duplicate: false };
-  }
-  if (nowMs - approval.heardMs > leaseMs)
+  const free = approval.instance === null || nowMs - approval.heardMs > leaseMs;
+  if (free || approval.instance === instance)
     return { approval: { instance, heardMs: nowMs }, drives: true, duplicate: false };
-  return { approval, drives: false, duplicate: true };
+  return { approval, drives: false, duplicate: instance !== null };
 }

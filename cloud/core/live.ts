@@ -44,9 +44,9 @@ export type StateArrival = {
 export function takeState(standing: LiveRecord | null, arrival: StateArrival): LiveRecord | null {
   const { state, epochOrder, retained } = arrival;
   const order = standing ? epochOrder - standing.epochOrder || state.seq - standing.state.seq : 1;
-  if (order < 0 || (retained && order === 0)) return standing;
+  if (order < 0 ? !isSuccession(standing, arrival) : retained && order === 0) return standing;
   const reportedAt = vouchedFor(arrival);
-  if (reportedAt === null || (standing && order === 0 && reportedAt < standing.reportedAt)) return standing;
+  if (reportedAt === null || (standing && order <= 0 && reportedAt < standing.reportedAt)) return standing;
   return {
     state,
     epochOrder,
@@ -54,7 +54,26 @@ export function takeState(standing: LiveRecord | null, arrival: StateArrival): L
     beatAt: isBeat(arrival, standing) ? reportedAt : (standing?.beatAt ?? reportedAt),
     changedAt: standing?.changedAt ?? reportedAt,
     use: standing?.use ?? neverUsed,
-    online: standing?.online ?? true,
+    // A will ends its own connection: a state of another one is from a station that came back.
+    online: standing?.state.nonce === state.nonce ? standing.online : true,
+  };
+}
+
+/** A copy of the station's card spoke in a newer epoch and is gone: after its lease an older epoch may speak again. */
+function isSuccession(standing: LiveRecord | null, { retained, arrivedAt }: StateArrival): boolean {
+  if (!standing || retained) return false;
+  return arrivedAt - standing.reportedAt > 2000 * standing.state.reportIntervalS;
+}
+
+/** The same record by a clock that is set by so much. */
+export function shiftRecord(record: LiveRecord, byMs: number): LiveRecord {
+  const { at, beforeSlotAt } = record.use;
+  return {
+    ...record,
+    reportedAt: record.reportedAt + byMs,
+    beatAt: record.beatAt + byMs,
+    changedAt: record.changedAt + byMs,
+    use: { at: at === null ? null : at + byMs, beforeSlotAt: beforeSlotAt === null ? null : beforeSlotAt + byMs },
   };
 }
 

@@ -19,6 +19,8 @@ export type HourSums = {
   /** Σ ms of every port that it charged, and the ms that ports were known at all. */
   chargingMs: number;
   portMs: number;
+  /** Σ ms that dispensers were heard: an hour without water is a quiet one, not an unknown one. */
+  waterMs: number;
 };
 
 export const noSums: HourSums = {
@@ -33,43 +35,67 @@ export const noSums: HourSums = {
   insidePeak: 0,
   chargingMs: 0,
   portMs: 0,
+  waterMs: 0,
 };
+
+/** What a hostile or broken board says never overflows what others are added up in. */
+export const maxSum = Number.MAX_SAFE_INTEGER;
 
 const sumNames = Object.keys(noSums) as (keyof HourSums)[];
 
 /** What a sensor said last within its epoch, and since when it stands. */
-export type Standing = { kind: 'people' | 'port' | 'door'; at: number; value: number };
+export type Standing = { kind: 'people' | 'port' | 'water' | 'door'; at: number; value: number };
 
 /** Sums by the start of their hour, Unix ms. */
 export type Hours = Map<number, HourSums>;
 
 /**
- * Adds one event to the sums of its hours. What stood since the sensor's event before it is
- * integrated over the hours between; a sensor that fell silent, or an agent that stopped, ends it.
+ * Adds what an event holds by itself to the sums of its hour, in whatever order events come. A gap
+ * receipt adds what its range held.
+ */
+export function count(event: StationEvent, hours: Hours): void {
+  switch (event.kind) {
+    case 'people':
+      return add(hours, event.at, { visits: event.in, leaves: event.out, insidePeak: event.inside });
+    case 'port':
+      return add(hours, event.at, { mwh: event.mwh });
+    case 'water':
+      return add(hours, event.at, { ml: event.ml });
+    case 'sos':
+      return add(hours, event.at, { presses: event.presses });
+    case 'gap':
+      for (const sums of Object.values(event.lost ?? {})) add(hours, event.at, lostToSums(sums));
+      return;
+    case 'door':
+    case 'sensor':
+    case 'env':
+    case 'agent':
+      return;
+  }
+}
+
+/**
+ * Adds what stood since the sensor's event before this one to the hours between, in the order of
+ * the sequences. A sensor that fell silent, or an agent that stopped, ends what stands.
  *
  * @param standing of the same epoch and sensor; null where nothing stands
  * @returns what stands afterwards
  */
-export function rollUp(event: StationEvent, standing: Standing | null, hours: Hours): Standing | null {
-  if (standing) integrate(standing, event.at, hours);
+export function stand(event: StationEvent, standing: Standing | null, hours: Hours): Standing | null {
+  if (standing && event.kind !== 'gap') integrate(standing, event.at, hours);
   switch (event.kind) {
     case 'people':
-      add(hours, event.at, { visits: event.in, leaves: event.out, insidePeak: event.inside });
       return { kind: 'people', at: event.at, value: event.inside };
     case 'port':
-      add(hours, event.at, { mwh: event.mwh });
       return { kind: 'port', at: event.at, value: event.state === 'charging' ? 1 : 0 };
-    case 'water':
-      add(hours, event.at, { ml: event.ml });
-      return null;
     case 'door':
       add(hours, event.at, { doorOpens: event.open && standing?.value !== 1 ? 1 : 0 });
       return { kind: 'door', at: event.at, value: event.open ? 1 : 0 };
+    case 'water':
+      return { kind: 'water', at: event.at, value: 0 };
     case 'sos':
-      add(hours, event.at, { presses: event.presses });
       return null;
     case 'gap':
-      for (const sums of Object.values(event.lost ?? {})) add(hours, event.at, lostToSums(sums));
       return standing;
     case 'sensor':
       return event.health === 'ok' || event.health === 'fault' ? moved(standing, event.at) : null;
@@ -86,10 +112,21 @@ export function integrate(standing: Standing, untilMs: number, hours: Hours): vo
     const hour = hourOf(from);
     const to = Math.min(untilMs, hour + hourMs);
     const lasted = to - from;
-    if (standing.kind === 'people')
-      add(hours, hour, { insideMs: standing.value * lasted, peopleMs: lasted, insidePeak: standing.value });
-    else add(hours, hour, { chargingMs: standing.value * lasted, portMs: lasted });
+    add(hours, hour, lasting(standing, lasted));
     from = to;
+  }
+}
+
+function lasting({ kind, value }: Standing, ms: number): Partial<HourSums> {
+  switch (kind) {
+    case 'people':
+      return { insideMs: value * ms, peopleMs: ms, insidePeak: value };
+    case 'port':
+      return { chargingMs: value * ms, portMs: ms };
+    case 'water':
+      return { waterMs: ms };
+    case 'door':
+      return {};
   }
 }
 
@@ -97,7 +134,7 @@ export function hourOf(at: number): number {
   return Math.floor(at / hourMs) * hourMs;
 }
 
-/** Adds `sums` to the hour of `at`; the peak is the higher one. */
+/** Adds `sums` to the hour of `at`; the peak is the higher one. A sum stays a number that a database can hold. */
 export function add(hours: Hours, at: number, sums: Partial<HourSums>): void {
   const hour = hourOf(at);
   let known = hours.get(hour);
@@ -108,7 +145,7 @@ export function add(hours: Hours, at: number, sums: Partial<HourSums>): void {
   for (const name of sumNames) {
     const amount = sums[name];
     if (amount === undefined) continue;
-    known[name] = name === 'insidePeak' ? Math.max(known[name], amount) : known[name] + amount;
+    known[name] = name === 'insidePeak' ? Math.max(known[name], amount) : Math.min(known[name] + amount, maxSum);
   }
 }
 

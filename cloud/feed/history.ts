@@ -94,7 +94,7 @@ export function historyText(points: readonly Point[], metric: Metric, format: 'c
 
 /**
  * What machines count is known by what machines said: sums that are there because somebody came in
- * would tell so by a 0. Nothing tells a quiet dispenser from a silent one, so its 0 is not known.
+ * would tell so by a 0.
  */
 function metricOf(metric: Metric, sums: HourSums): number | null {
   switch (metric) {
@@ -109,7 +109,7 @@ function metricOf(metric: Metric, sums: HourSums): number | null {
     case 'energy_wh':
       return sums.portMs === 0 && sums.mwh === 0 ? null : round(sums.mwh / 1000);
     case 'litres':
-      return sums.ml === 0 ? null : round(sums.ml / 1000);
+      return sums.waterMs === 0 && sums.ml === 0 ? null : round(sums.ml / 1000);
   }
 }
 

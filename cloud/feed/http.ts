@@ -12,12 +12,13 @@ import type { Store } from '../store/store.ts';
 import { weightsOf } from './accept.ts';
 import { FixedBodies } from './fixed-bodies.ts';
 import { historyPoints, historyQuerySchema, historyRange, historyText, unionMetrics } from './history.ts';
+import { isLocalClient } from './local-client.ts';
 import { chooseEncoding, RegionBodies } from './region-bodies.ts';
 import type { StatusBoard } from './status-board.ts';
 import { type Stream, streamHeaders } from './stream.ts';
 import { discovery, feedVersion, stationsView, summaryView } from './views.ts';
 
-export type HttpConfig = { host: string; port: number; licence: string };
+export type HttpConfig = { host: string; port: number; metrics: 'local' | 'public' | 'off'; licence: string };
 
 export type HttpIo = {
   clock: Clock;
@@ -83,7 +84,7 @@ export const startHttp: StartHttp = async (config, io) => {
   feedRoutes(app, config, io);
   historyRoute(app, io);
   streamRoute(app, io);
-  operationRoutes(app, io);
+  operationRoutes(app, config, io);
   await listen(app, config);
   const address = app.server.address();
   const port = typeof address === 'object' && address ? address.port : config.port;
@@ -177,7 +178,7 @@ function streamRoute(app: FastifyInstance, { board, stream }: HttpIo): void {
   });
 }
 
-function operationRoutes(app: FastifyInstance, { health, metrics }: HttpIo): void {
+function operationRoutes(app: FastifyInstance, config: HttpConfig, { health, metrics }: HttpIo): void {
   app.get('/healthz', (_request, reply) => {
     const { ok, problems } = health();
     return reply
@@ -185,7 +186,17 @@ function operationRoutes(app: FastifyInstance, { health, metrics }: HttpIo): voi
       .header('cache-control', 'no-store')
       .send({ ok, problems });
   });
-  app.get('/metrics', async (_request, reply) => reply.type(metrics.contentType).send(await metrics.metrics()));
+  if (config.metrics !== 'off')
+    app.get('/metrics', async (request, reply) => {
+      if (config.metrics === 'local' && !isLocalClient(request.raw))
+        return problem(
+          reply,
+          403,
+          'local_only',
+          'metrics are for the operator: scrape from the local network, not through a proxy',
+        );
+      return reply.type(metrics.contentType).send(await metrics.metrics());
+    });
   app.get('/asyncapi.json', (_request, reply) =>
     reply.header('cache-control', staticCacheControl).send(asyncApiDocument()),
   );

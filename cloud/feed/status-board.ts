@@ -1,6 +1,6 @@
 import { type Cancel, type Clock, every } from '../../protocol/host/clock.ts';
 import { type Evaluation, evaluate, iso, isPublicChange, type PublicStatus } from '../core/availability.ts';
-import { type HoursRule, parseHours } from '../core/hours.ts';
+import { type DayOf, dayIn, type HoursRule, parseHours } from '../core/hours.ts';
 import { regionChain } from '../core/regions.ts';
 import type { StationRecord } from '../core/station.ts';
 import type { LiveBoard } from '../ingest/live-board.ts';
@@ -9,6 +9,8 @@ import { DueSet } from './due-set.ts';
 export type StatusBoardIo = {
   clock: Clock;
   live: LiveBoard;
+  /** Steps are not closer together than this, and what time alone changes is seen so late, ms. */
+  coalesceMs: number;
   /** Random for this process: sequences of another one mean nothing here. */
   epoch: string;
 };
@@ -28,9 +30,6 @@ export type RegionSnapshot = { region: string; seq: number; evaluatedAt: string;
 export type Patch = { seq: number; evaluatedAt: string; stations: readonly PublicStatus[]; left: ReadonlySet<string> };
 export type PatchListener = (patch: Patch) => void;
 
-/** Steps are not closer together than this. */
-export const coalesceMs = 1000;
-
 /**
  * The public side of every station, evaluated when something came and when time alone changes it.
  * Each flush that changed anything is one step of `seq`; a station carries the step of its last
@@ -41,6 +40,7 @@ export class StatusBoard {
   readonly #rows = new Map<string, Row>();
   readonly #regions = new Map<string, Region>();
   readonly #rules = new Map<string, HoursRule>();
+  readonly #dayOf = new Map<string, DayOf>();
   readonly #dirty = new Set<string>();
   readonly #due = new DueSet();
   readonly #listeners = new Set<PatchListener>();
@@ -56,7 +56,7 @@ export class StatusBoard {
     this.#io = io;
     this.#evaluatedAt = iso(io.clock.wallMs());
     io.live.listen((station) => this.#touch(station));
-    this.#stopTicking = every(io.clock, coalesceMs, () => this.#tick());
+    this.#stopTicking = every(io.clock, io.coalesceMs, () => this.#tick());
   }
 
   get epoch(): string {
@@ -94,6 +94,11 @@ export class StatusBoard {
     if (!isChanged) return;
     this.#registerRevision += 1;
     this.#flush(left);
+  }
+
+  /** The clock jumped: what is due when is to be found anew. */
+  evaluateAll(): void {
+    for (const id of this.#rows.keys()) this.#touch(id);
   }
 
   /** Every region that has a station, districts and what they lie in. */
@@ -150,7 +155,7 @@ export class StatusBoard {
   #touch(id: string): void {
     this.#dirty.add(id);
     if (this.#cancelFlush) return;
-    const waitMs = Math.max(0, this.#flushedMs + coalesceMs - this.#io.clock.monotonicMs());
+    const waitMs = Math.max(0, this.#flushedMs + this.#io.coalesceMs - this.#io.clock.monotonicMs());
     this.#cancelFlush = this.#io.clock.after(waitMs, () => this.#flush());
   }
 
@@ -204,9 +209,15 @@ export class StatusBoard {
     return rule;
   }
 
+  #days(timeZone: string): DayOf {
+    const known = this.#dayOf.get(timeZone) ?? dayIn(timeZone);
+    this.#dayOf.set(timeZone, known);
+    return known;
+  }
+
   #evaluate(record: StationRecord, hours: HoursRule): Evaluation {
     const nowMs = this.#io.clock.wallMs();
-    return evaluate(record, this.#io.live.get(record.id), hours(nowMs), nowMs);
+    return evaluate(record, this.#io.live.get(record.id), hours(nowMs), nowMs, this.#days(record.timeZone));
   }
 
   #rowsOf(region: string): Row[] {

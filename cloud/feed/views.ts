@@ -110,7 +110,8 @@ function count(board: StatusBoard, stations: readonly PublicStatus[]): Counters 
     for (const feature of features) {
       if (feature.kind !== 'port') continue;
       counters.ports += feature.total ?? 0;
-      counters.ports_free += feature.free ?? 0;
+      // A free port behind a shut door is none.
+      if (state === 'open' || state === 'full') counters.ports_free += feature.free ?? 0;
     }
   }
   return counters;

@@ -41,6 +41,7 @@ const maxEpochsPerStation = 8;
 /** A standing trouble is written down again at most this often. */
 const alarmEveryMs = 60_000;
 
+type HelloResult = Extract<LaneResult, { kind: 'hello' }>;
 type PendingAck = { session: string; epoch: string; upTo: number; reply: Uplink['reply'] };
 type KnownEpoch = { id: string; order: number; instance: string | null };
 
@@ -130,7 +131,15 @@ export class Ingest {
   }
 
   /** Signs of trouble that only a hello shows (protocol README §3, rules 9 and 10). */
-  #judgeHello(station: string, instance: string, { epochs, ackedAhead }: Extract<LaneResult, { kind: 'hello' }>): void {
+  #judgeHello(station: string, instance: string, { epochs, tails, ackedAhead }: HelloResult): void {
+    if (tails.length > 0) {
+      const missing = tails.map((tail) => `up to ${tail.missing} events of epoch ${tail.epoch}`).join(', ');
+      this.#alarm(
+        station,
+        'tail-unknown',
+        `instance ${instance.slice(0, 8)} is new, an older log never sent: ${missing}`,
+      );
+    }
     if (ackedAhead)
       this.#alarm(
         station,
@@ -178,7 +187,8 @@ export class Ingest {
   #countBatch(station: string, result: Extract<LaneResult, { kind: 'batch' }>): void {
     for (const name of ['stored', 'duplicates', 'poison', 'conflicts', 'tooFarAhead'] as const)
       this.counts[name] += result[name];
-    if (result.usedAt !== null) this.#io.live.noteUse(station, result.usedAt);
+    // No use is later than its arrival: a clock that runs ahead would tell of a slot that is not over.
+    if (result.usedAt !== null) this.#io.live.noteUse(station, Math.min(result.usedAt, this.#io.clock.wallMs()));
     if (result.poison > 0)
       this.#io.refusals.note(
         `poison ${station}`,
@@ -248,7 +258,7 @@ export class Ingest {
 
   #strange(station: string, result: LaneResult): void {
     if (result.kind === 'unknown-station')
-      this.#io.refusals.note(`unknown ${station}`, { station }, 'station is not in the register');
+      this.#io.refusals.note('unknown station', { station }, 'station is not in the register');
   }
 
   #alarm(station: string, kind: string, detail: string): void {

@@ -1,13 +1,21 @@
+import { offlineAfterMs } from '../core/freshness.ts';
 import { type InstanceVerdict, judgeInstance } from '../core/instance.ts';
-import { type LiveRecord, neverUsed, noteUse, type StateArrival, takeState } from '../core/live.ts';
+import { type LiveRecord, neverUsed, noteUse, type StateArrival, shiftRecord, takeState } from '../core/live.ts';
 import type { SavedLive, Store } from '../store/store.ts';
 
 type Entry = {
   record: LiveRecord | null;
+  /** Stamped by this process, whose clock may yet be set right. */
+  isOurs: boolean;
+  /** The instance whose state the record is. */
+  toldBy: string | null;
   approvedInstance: string | null;
   instanceHeardAt: number;
   usedAt: number | null;
 };
+
+/** Below the order of any epoch. */
+const beforeAll = 0;
 
 /** What `liveRecord` readers are told: the station whose live record is another one now. */
 export type LiveListener = (station: string) => void;
@@ -21,10 +29,18 @@ export class LiveBoard {
   readonly #unsaved = new Set<string>();
   #listener: LiveListener = () => {};
 
-  /** Reads what an earlier process knew. */
-  async load(store: Store): Promise<void> {
-    for (const { station, approvedInstance, instanceHeardAt, ...record } of await store.live()) {
-      this.#entries.set(station, { record, approvedInstance, instanceHeardAt, usedAt: null });
+  /** Reads what an earlier process knew. What it knew of a time that is still to come is of no known age: offline. */
+  async load(store: Store, nowMs: number): Promise<void> {
+    for (const { station, approvedInstance, instanceHeardAt, ...saved } of await store.live()) {
+      const aheadMs = saved.reportedAt - nowMs;
+      this.#entries.set(station, {
+        record: aheadMs > 0 ? shiftRecord(saved, -aheadMs - offlineAfterMs - 1) : saved,
+        isOurs: false,
+        toldBy: approvedInstance,
+        approvedInstance,
+        instanceHeardAt: Math.min(instanceHeardAt, nowMs),
+        usedAt: null,
+      });
     }
   }
 
@@ -39,15 +55,31 @@ export class LiveBoard {
   /** Takes a state, unless it is an older one or comes from a board that is not the station's. */
   takeState(station: string, arrival: StateArrival, instance: string | null): InstanceVerdict {
     const entry = this.#entry(station);
-    const leaseMs = 2000 * arrival.state.reportIntervalS;
-    const approval = { instance: entry.approvedInstance, heardMs: entry.instanceHeardAt };
-    const verdict = judgeInstance(approval, instance, arrival.arrivedAt, leaseMs);
+    const { record, approvedInstance } = entry;
+    const { state, retained, arrivedAt } = arrival;
+    // The lease is the approved board's own: another one cannot shorten it by reporting often.
+    const leaseMs = 2000 * (record ?? arrival).state.reportIntervalS;
+    // An epoch that began within a connection belongs to the board of the connection.
+    const speaker = instance ?? (record?.state.nonce === state.nonce ? approvedInstance : null);
+    const verdict = judgeInstance(
+      { instance: approvedInstance, heardMs: entry.instanceHeardAt },
+      speaker,
+      arrivedAt,
+      leaseMs,
+    );
     if (!verdict.drives) return verdict;
-    if (!arrival.retained) {
+    if (!retained) {
       entry.approvedInstance = verdict.approval.instance;
       entry.instanceHeardAt = verdict.approval.heardMs;
     }
-    this.#replace(station, entry, takeState(entry.record, arrival));
+    // Epochs of two boards have no order between them: the one that drives now goes first.
+    const handedOver = record !== null && !retained && entry.toldBy !== speaker;
+    const next = takeState(handedOver ? { ...record, epochOrder: beforeAll } : record, arrival);
+    if (next !== record) {
+      entry.toldBy = speaker;
+      entry.isOurs = true;
+    }
+    this.#replace(station, entry, next);
     return verdict;
   }
 
@@ -62,6 +94,18 @@ export class LiveBoard {
     const entry = this.#entry(station);
     if (entry.record) this.#replace(station, entry, { ...entry.record, use: noteUse(entry.record.use, at) });
     else entry.usedAt = Math.max(at, entry.usedAt ?? 0);
+  }
+
+  /** The cloud's clock was set by so much: what this process stamped moves along. */
+  shift(byMs: number): void {
+    for (const [station, entry] of this.#entries) {
+      if (!entry.isOurs) continue;
+      entry.instanceHeardAt += byMs;
+      if (entry.usedAt !== null) entry.usedAt += byMs;
+      if (entry.record === null) continue;
+      entry.record = shiftRecord(entry.record, byMs);
+      this.#unsaved.add(station);
+    }
   }
 
   /** A public value changed: the feed alone knows which values are public. */
@@ -107,7 +151,14 @@ export class LiveBoard {
   #entry(station: string): Entry {
     const known = this.#entries.get(station);
     if (known) return known;
-    const fresh: Entry = { record: null, approvedInstance: null, instanceHeardAt: 0, usedAt: null };
+    const fresh: Entry = {
+      record: null,
+      isOurs: true,
+      toldBy: null,
+      approvedInstance: null,
+      instanceHeardAt: 0,
+      usedAt: null,
+    };
     this.#entries.set(station, fresh);
     return fresh;
   }

@@ -1,18 +1,15 @@
 import { randomUUID } from 'node:crypto';
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import type { Command } from 'commander';
 import { CommandError, type Host, integerOption } from '../../protocol/host/command-line.ts';
 import { ConfigError, parseConfig } from '../../protocol/host/config-error.ts';
 import { commandNames } from '../../protocol/messages.ts';
-import { hashPassword, newPassword } from '../broker/credentials.ts';
-import type { DataOptions } from '../cli.ts';
-import type { NewStation, Store } from '../store/store.ts';
+import { loadCloudConfig } from '../config.ts';
+import { iso } from '../core/availability.ts';
 import { importColumns, readStationsCsv } from './import-csv.ts';
-import { type StationInput, stationInputSchema, toRecord } from './input.ts';
-
-export type WithStore = <T>(options: DataOptions, work: (store: Store) => Promise<T>) => Promise<T>;
-
-type Login = { id: string; username: string; password: string };
+import { type StationInput, stationInputSchema } from './input.ts';
+import { changedStation, newStation, writeLogins } from './logins.ts';
+import { type DataOptions, withNewStore, withStore } from './with-store.ts';
 
 type AddOptions = DataOptions & {
   id: string;
@@ -31,8 +28,8 @@ type AddOptions = DataOptions & {
   address?: string;
 };
 
-/** `station add|list|remove|import` and `command`: the register and its credentials. */
-export function addRegisterCommands(program: Command, host: Host, withStore: WithStore): void {
+/** `station add|list|remove|import`, `command` and `alarms`: the register, its credentials and what is wrong. */
+export function addRegisterCommands(program: Command, host: Host): void {
   const station = program.command('station').description('the register of stations and their credentials');
   shared(station.command('add'))
     .description('add a station; its password is shown once and kept nowhere')
@@ -50,29 +47,28 @@ export function addRegisterCommands(program: Command, host: Host, withStore: Wit
     .option('--steward <name>', 'who looks after it')
     .option('--complaint-line <phone>', 'where to complain')
     .option('--address <text>', 'postal address')
-    .action((options: AddOptions) => addStation(options, host, withStore));
+    .action((options: AddOptions) => addStation(options, host));
   shared(station.command('list'))
     .description('list the register')
-    .action((options: DataOptions) => listStations(options, host, withStore));
+    .action((options: DataOptions) => listStations(options, host));
   shared(station.command('remove'))
     .description('take a station out: its credential ends, its history stays')
     .requiredOption('--id <id>', 'station')
-    .action((options: DataOptions & { id: string }) => removeStation(options, host, withStore));
+    .action((options: DataOptions & { id: string }) => removeStation(options, host));
   shared(station.command('import'))
     .description(`add or change stations from a CSV file; columns: ${importColumns.join(', ')}`)
     .argument('<file>', 'CSV, UTF-8, with a header')
     .option('--credentials <file>', 'where the passwords of new smart stations go, CSV; it must not exist yet')
-    .action((file: string, options: DataOptions & { credentials?: string }) =>
-      importStations(file, options, host, withStore),
-    );
+    .action((file: string, options: DataOptions & { credentials?: string }) => importStations(file, options, host));
   shared(program.command('command'))
     .description(`send a command to a station: ${commandNames.join(', ')}`)
     .requiredOption('--id <id>', 'station')
     .requiredOption('--name <name>', 'command')
     .option('--expires <seconds>', 'seconds in which it may run', integerOption('--expires', 1, 86_400), 60)
-    .action((options: DataOptions & { id: string; name: string; expires: number }) =>
-      sendCommand(options, host, withStore),
-    );
+    .action((options: DataOptions & { id: string; name: string; expires: number }) => sendCommand(options, host));
+  shared(program.command('alarms'))
+    .description('what is wrong with stations, the newest first: each kind as it was last raised')
+    .action((options: DataOptions) => listAlarms(options, host));
 }
 
 function shared(command: Command): Command {
@@ -82,7 +78,7 @@ function shared(command: Command): Command {
     .option('--json', 'JSON on stdout');
 }
 
-async function addStation(options: AddOptions, host: Host, withStore: WithStore): Promise<void> {
+async function addStation(options: AddOptions, host: Host): Promise<void> {
   const { id, name, region, lat, lng, datum, hours, capacity, kind, alias, facility, steward, complaintLine, address } =
     options;
   const given = {
@@ -100,6 +96,7 @@ async function addStation(options: AddOptions, host: Host, withStore: WithStore)
     steward,
     complaintLine,
     address,
+    timeZone: timeZoneOf(options),
   };
   const input = parseConfig<StationInput>(
     stationInputSchema,
@@ -107,7 +104,7 @@ async function addStation(options: AddOptions, host: Host, withStore: WithStore)
     'station add',
   );
   const { station, login } = newStation(input);
-  const taken = await withStore(options, (store) => store.addStations([station]));
+  const taken = await withNewStore(options, (store) => store.addStations([station]));
   if (taken.length > 0) throw new CommandError(`station ${id} is in the register already`);
   if (options.json) return host.print(JSON.stringify(login ?? { id }));
   host.print(`station ${id} added`);
@@ -117,7 +114,7 @@ async function addStation(options: AddOptions, host: Host, withStore: WithStore)
     );
 }
 
-async function listStations(options: DataOptions, host: Host, withStore: WithStore): Promise<void> {
+async function listStations(options: DataOptions, host: Host): Promise<void> {
   const records = await withStore(options, (store) => store.stations());
   if (options.json) return host.print(JSON.stringify(records));
   for (const { id, name, region, kind, hours, removedAt } of records) {
@@ -125,7 +122,7 @@ async function listStations(options: DataOptions, host: Host, withStore: WithSto
   }
 }
 
-async function removeStation(options: DataOptions & { id: string }, host: Host, withStore: WithStore): Promise<void> {
+async function removeStation(options: DataOptions & { id: string }, host: Host): Promise<void> {
   const removed = await withStore(options, (store) => store.removeStation(options.id, Date.now()));
   if (!removed) throw new CommandError(`no station ${options.id} in the register`);
   host.print(
@@ -139,25 +136,28 @@ async function importStations(
   file: string,
   options: DataOptions & { credentials?: string },
   host: Host,
-  withStore: WithStore,
 ): Promise<void> {
-  const inputs = readStationsCsv(readText(file), file);
-  const done = await withStore(options, async (store) => {
-    const known = new Set(
-      (await store.stations()).filter((record) => record.removedAt === null).map((record) => record.id),
-    );
+  const inputs = readStationsCsv(readBytes(file), file, timeZoneOf(options));
+  const done = await withNewStore(options, async (store) => {
+    const records = (await store.stations()).filter((record) => record.removedAt === null);
+    const known = new Map(records.map(({ id, kind }) => [id, kind]));
     const fresh = inputs.filter((input) => !known.has(input.id)).map(newStation);
-    const logins = fresh.flatMap(({ login }) => (login ? [login] : []));
+    const changed = inputs
+      .filter((input) => known.has(input.id))
+      .map((input) => changedStation(input, known.get(input.id)));
+    const logins = [...fresh, ...changed].flatMap(({ login }) => (login ? [login] : []));
     if (logins.length > 0 && options.credentials === undefined && !options.json) {
       throw new ConfigError(file, [
         `${logins.length} new stations get passwords: expected --credentials <file> to put them in, or --json`,
       ]);
     }
     // The passwords first: a station whose password nobody has could never connect.
-    if (options.credentials !== undefined) writeLogins(options.credentials, logins);
-    await store.addStations(fresh.map(({ station }) => station));
-    for (const input of inputs) if (known.has(input.id)) await store.updateStation(toRecord(input));
-    return { added: fresh.length, updated: inputs.length - fresh.length, logins };
+    if (options.credentials !== undefined && logins.length > 0) writeLogins(options.credentials, logins);
+    const taken = await store.addStations(fresh.map(({ station }) => station));
+    if (taken.length > 0)
+      throw new CommandError(`nothing imported: ${taken.join(', ')} came into the register meanwhile; import again`);
+    for (const { station } of changed) await store.updateStation(station.record, station.credential);
+    return { added: fresh.length, updated: changed.length, logins };
   });
   if (options.json)
     return host.print(
@@ -170,10 +170,16 @@ async function importStations(
   host.print(`${done.added} stations added, ${done.updated} updated`);
 }
 
+async function listAlarms(options: DataOptions, host: Host): Promise<void> {
+  const alarms = await withStore(options, (store) => store.alarms());
+  if (options.json) return host.print(JSON.stringify(alarms));
+  for (const { station, kind, sinceMs, detail } of alarms)
+    host.print(`${iso(sinceMs)}  ${station}  ${kind}  ${detail}`);
+}
+
 async function sendCommand(
   options: DataOptions & { id: string; name: string; expires: number },
   host: Host,
-  withStore: WithStore,
 ): Promise<void> {
   const id = randomUUID();
   const deadline = Date.now() + options.expires * 1000;
@@ -196,32 +202,15 @@ async function sendCommand(
   if (JSON.parse(reply).ok !== true) throw new CommandError(`${options.name} failed`);
 }
 
-function newStation(input: StationInput): { station: NewStation; login: Login | null } {
-  const record = toRecord(input);
-  if (record.kind === 'lite') return { station: { record, credential: null }, login: null };
-  const password = newPassword();
-  return {
-    station: { record, credential: hashPassword(password) },
-    login: { id: input.id, username: input.id, password },
-  };
+function timeZoneOf({ config, data }: DataOptions): string {
+  return loadCloudConfig(config, { data }).timeZone;
 }
 
-function readText(file: string): string {
+function readBytes(file: string): Uint8Array {
   try {
-    return readFileSync(file, 'utf8');
+    return readFileSync(file);
   } catch (cause) {
     throw new ConfigError(file, [`cannot be read: ${cause instanceof Error ? cause.message : String(cause)}`], {
-      cause,
-    });
-  }
-}
-
-function writeLogins(file: string, logins: readonly Login[]): void {
-  const rows = logins.map(({ id, username, password }) => `${id},${username},${password}\n`);
-  try {
-    writeFileSync(file, `id,username,password\n${rows.join('')}`, { flag: 'wx', mode: 0o600 });
-  } catch (cause) {
-    throw new ConfigError(file, [`cannot be written: ${cause instanceof Error ? cause.message : String(cause)}`], {
       cause,
     });
   }

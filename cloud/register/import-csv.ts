@@ -1,4 +1,5 @@
-import { parse } from 'csv-parse/sync';
+import { isUtf8 } from 'node:buffer';
+import { type CsvError, parse } from 'csv-parse/sync';
 import type { z } from 'zod';
 import { ConfigError } from '../../protocol/host/config-error.ts';
 import { type StationInput, stationInputSchema } from './input.ts';
@@ -28,49 +29,65 @@ const needed = importColumns.filter((column) => column.endsWith('*')).map((colum
 
 type Row = { record: Record<string, string>; info: { lines: number } };
 
+type Issue = { line: number; text: string };
+
 /**
  * Reads a register file: CSV with a header, UTF-8 with or without a byte order mark.
  *
+ * @param timeZone of stations whose row does not say theirs
  * @throws ConfigError that lists every wrong line with its column; nothing is imported then
  */
-export function readStationsCsv(text: string, source: string): StationInput[] {
-  const rows = parseRows(text, source);
-  const issues: string[] = [];
+export function readStationsCsv(bytes: Uint8Array, source: string, timeZone: string): StationInput[] {
+  if (!isUtf8(bytes))
+    throw new ConfigError(source, ['expected UTF-8, found another encoding: export it as "CSV UTF-8"']);
+  const { rows, issues } = parseRows(bytes, source);
   const seen = new Map<string, number>();
   const inputs: StationInput[] = [];
   for (const { record, info } of rows) {
-    const parsed = stationInputSchema.safeParse(toInput(record));
+    const line = info.lines;
+    const parsed = stationInputSchema.safeParse({ timeZone, ...toInput(record) });
     if (!parsed.success) {
-      issues.push(...parsed.error.issues.map((issue) => issueLine(issue, record, info.lines)));
+      issues.push(...parsed.error.issues.map((issue) => ({ line, text: issueText(issue, record) })));
       continue;
     }
-    const first = seen.get(parsed.data.id);
-    if (first !== undefined) issues.push(`line ${info.lines}: id: ${parsed.data.id} stands in line ${first} already`);
-    seen.set(parsed.data.id, info.lines);
+    const { id } = parsed.data;
+    const first = seen.get(id);
+    if (first !== undefined) issues.push({ line, text: `id: ${id} stands in line ${first} already` });
+    seen.set(id, line);
     inputs.push(parsed.data);
   }
-  if (issues.length > 0) throw new ConfigError(source, issues);
-  return inputs;
-}
-
-function parseRows(text: string, source: string): Row[] {
-  let rows: Row[];
-  try {
-    rows = parse(text, {
-      bom: true,
-      columns: (header: string[]) => checkedHeader(header, source),
-      info: true,
-      trim: true,
-      skip_empty_lines: true,
-      relax_column_count: false,
-    });
-  } catch (cause) {
-    if (cause instanceof ConfigError) throw cause;
-    throw new ConfigError(source, [cause instanceof Error ? cause.message : String(cause)], { cause });
+  if (issues.length > 0) {
+    const ascending = issues.toSorted((a, b) => a.line - b.line);
+    throw new ConfigError(
+      source,
+      ascending.map(({ line, text }) => `line ${line}: ${text}`),
+    );
   }
   if (rows.length === 0)
     throw new ConfigError(source, ['expected a header and at least one station, found no station']);
-  return rows;
+  return inputs;
+}
+
+/** A line of another length is told, and those after it are read; after a wrong quote nothing can be told apart. */
+function parseRows(bytes: Uint8Array, source: string): { rows: Row[]; issues: Issue[] } {
+  const issues: Issue[] = [];
+  const onSkip = (error: CsvError | undefined): undefined => {
+    if (!error) return;
+    const { code, message, columns, record, lines } = error;
+    if (code !== 'CSV_RECORD_INCONSISTENT_COLUMNS' || !Array.isArray(columns) || !Array.isArray(record))
+      throw new ConfigError(source, [`line ${lines}: ${message}`], { cause: error });
+    issues.push({ line: Number(lines), text: `expected ${columns.length} cells, found ${record.length}` });
+  };
+  const rows: Row[] = parse(Buffer.from(bytes), {
+    bom: true,
+    columns: (header: string[]) => checkedHeader(header, source),
+    info: true,
+    trim: true,
+    skip_empty_lines: true,
+    skip_records_with_error: true,
+    on_skip: onSkip,
+  });
+  return { rows, issues };
 }
 
 function checkedHeader(header: string[], source: string): string[] {
@@ -104,9 +121,9 @@ function cell(name: string, text: string): unknown {
   return text;
 }
 
-function issueLine(issue: z.core.$ZodIssue, record: Record<string, string>, line: number): string {
+function issueText(issue: z.core.$ZodIssue, record: Record<string, string>): string {
   const field = String(issue.path[0] ?? '');
   const column = Object.entries(fieldOf).find(([, name]) => name === field)?.[0] ?? field;
   const message = issue.message.replace(/^Invalid input: /, '').replace(/, received .*$/, '');
-  return `line ${line}: ${column}: ${message}, found ${JSON.stringify(record[column] ?? '')}`;
+  return `${column}: ${message}, found ${JSON.stringify(record[column] ?? '')}`;
 }

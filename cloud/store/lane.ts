@@ -1,9 +1,9 @@
 import type Database from 'better-sqlite3';
 import type { SequencedEvent } from '../../protocol/codec.ts';
 import type { GapEvent, StationEvent } from '../../protocol/events.ts';
-import { endsEpoch, type Hours, integrate, noSums, rollUp, type Standing } from '../core/rollup.ts';
 import { advance, placeBatch, type Stretch } from '../core/sequence.ts';
-import type { LaneItem, LaneOptions, LaneResult } from './store.ts';
+import { GroupSums } from './group-sums.ts';
+import type { LaneItem, LaneOptions, LaneResult, LostTail } from './store.ts';
 
 type EpochRow = { n: number; instance: string | null; up_to: number; max_seen: number };
 type OpenEpoch = EpochRow & { moved: boolean };
@@ -13,7 +13,9 @@ const sql = {
   epoch: 'SELECT n, instance, up_to, max_seen FROM epoch WHERE station = ? AND id = ?',
   insertEpoch: 'INSERT INTO epoch (station, id, instance) VALUES (?, ?, ?)',
   helloEpoch: 'UPDATE epoch SET instance = coalesce(instance, ?), known_last = max(known_last, ?) WHERE n = ?',
-  newest: 'SELECT max(n) AS n FROM epoch WHERE station = ?',
+  anyOfInstance: 'SELECT 1 FROM epoch WHERE station = ? AND instance = ? LIMIT 1',
+  unfinished: `SELECT id, known_last FROM epoch
+               WHERE station = ? AND instance IS NOT ? AND known_last > up_to ORDER BY n DESC LIMIT ?`,
   moveEpoch: 'UPDATE epoch SET up_to = ?, max_seen = ?, known_last = max(known_last, ?) WHERE n = ?',
   // The key alone decides what is a duplicate: `changes` tells whether the row is new.
   insertEvent:
@@ -22,27 +24,19 @@ const sql = {
   anyEvent: 'SELECT 1 FROM event WHERE epoch = ? AND seq BETWEEN ? AND ? LIMIT 1',
   anyGap: 'SELECT 1 FROM gap WHERE epoch = ? AND to_seq >= ? AND from_seq <= ? LIMIT 1',
   insertGap: 'INSERT INTO gap (epoch, from_seq, to_seq, at, body) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING',
+  storedBetween: "SELECT body FROM event WHERE epoch = ? AND seq > ? AND seq <= ? AND kind <> 'poison' ORDER BY seq",
   stretches: `SELECT seq AS first, seq AS last FROM event WHERE epoch = $epoch AND seq > $upTo
               UNION ALL SELECT from_seq, to_seq FROM gap WHERE epoch = $epoch AND to_seq > $upTo ORDER BY 1`,
   quarantined: 'SELECT count(*) AS n FROM quarantine WHERE station = ?',
   quarantine: 'INSERT INTO quarantine (station, epoch, seq, received_ms, reason, bytes) VALUES (?, ?, ?, ?, ?, ?)',
-  standing: 'SELECT kind, at, value FROM standing WHERE epoch = ? AND sensor = ?',
-  standings: 'SELECT sensor, kind, at, value FROM standing WHERE epoch = ?',
-  setStanding: `INSERT INTO standing (epoch, sensor, kind, at, value) VALUES (?, ?, ?, ?, ?)
-                ON CONFLICT (epoch, sensor) DO UPDATE SET kind = excluded.kind, at = excluded.at, value = excluded.value`,
-  endStanding: 'DELETE FROM standing WHERE epoch = ? AND sensor = ?',
-  rollup: `INSERT INTO rollup (station, hour, visits, leaves, door_opens, ml, mwh, presses, inside_ms, people_ms, inside_peak, charging_ms, port_ms)
-           VALUES (@station, @hour, @visits, @leaves, @doorOpens, @ml, @mwh, @presses, @insideMs, @peopleMs, @insidePeak, @chargingMs, @portMs)
-           ON CONFLICT (station, hour) DO UPDATE SET
-             visits = visits + excluded.visits, leaves = leaves + excluded.leaves, door_opens = door_opens + excluded.door_opens,
-             ml = ml + excluded.ml, mwh = mwh + excluded.mwh, presses = presses + excluded.presses,
-             inside_ms = inside_ms + excluded.inside_ms, people_ms = people_ms + excluded.people_ms,
-             inside_peak = max(inside_peak, excluded.inside_peak),
-             charging_ms = charging_ms + excluded.charging_ms, port_ms = port_ms + excluded.port_ms`,
 } as const;
 
 /** Longest quarantined text, characters; an event is shorter, a hostile one need not be. */
 const maxQuarantineChars = 4096;
+/** Tails of lost epochs that are named, the newest first. */
+const maxTails = 20;
+
+type Tally = { stored: number; duplicates: number; poison: number; conflicts: number; usedAt: number | null };
 
 /**
  * One group of the durable lane, inside one transaction of its owner. The rules are the core's
@@ -52,14 +46,14 @@ const maxQuarantineChars = 4096;
 export class LaneGroup {
   readonly #prepare: (text: string) => Database.Statement;
   readonly #options: LaneOptions;
-  readonly #hours = new Map<number, Hours>();
+  readonly #sums: GroupSums;
   readonly #stations = new Map<string, number | null>();
   readonly #epochs = new Map<string, OpenEpoch>();
-  readonly #standings = new Map<string, { epoch: number; sensor: string; standing: Standing | null }>();
 
   constructor(prepare: (text: string) => Database.Statement, options: LaneOptions) {
     this.#prepare = prepare;
     this.#options = options;
+    this.#sums = new GroupSums(prepare);
   }
 
   take(item: LaneItem): LaneResult {
@@ -82,34 +76,46 @@ export class LaneGroup {
     for (const { n, up_to, max_seen, moved } of this.#epochs.values()) {
       if (moved) this.#prepare(sql.moveEpoch).run(up_to, max_seen, max_seen, n);
     }
-    for (const [station, hours] of this.#hours) {
-      for (const [hour, sums] of hours) this.#prepare(sql.rollup).run({ station, hour, ...noSums, ...sums });
-    }
-    for (const { epoch, sensor, standing } of this.#standings.values()) {
-      if (standing) this.#prepare(sql.setStanding).run(epoch, sensor, standing.kind, standing.at, standing.value);
-      else this.#prepare(sql.endStanding).run(epoch, sensor);
-    }
+    this.#sums.finish();
   }
 
-  #hello(station: number, hello: Extract<LaneItem, { kind: 'hello' }>): LaneResult {
+  #hello(station: number, { instance, epochs: said }: Extract<LaneItem, { kind: 'hello' }>): LaneResult {
+    const tails = this.#lostTails(station, instance, new Set(said.map(({ id }) => id)));
     let ackedAhead = false;
-    const epochs = hello.epochs.map(({ id, last, acked }) => {
-      const epoch = this.#epoch(station, id, hello.instance);
-      this.#prepare(sql.helloEpoch).run(hello.instance, last, epoch.n);
+    const epochs = said.map(({ id, last, acked }, index) => {
+      const epoch = this.#epoch(station, id, instance);
+      epoch.instance ??= instance;
+      this.#prepare(sql.helloEpoch).run(instance, last, epoch.n);
       ackedAhead ||= acked > epoch.up_to;
-      return { id, order: epoch.n, instance: epoch.instance ?? hello.instance, upTo: epoch.up_to };
+      const over = index < said.length - 1 && epoch.up_to >= last;
+      if (over) this.#sums.forget(epoch.n);
+      return { id, order: epoch.n, instance: epoch.instance, upTo: epoch.up_to };
     });
-    return { kind: 'hello', epochs, newestOrder: this.#get<{ n: number }>(sql.newest, station)?.n ?? 0, ackedAhead };
+    return { kind: 'hello', epochs, tails, ackedAhead };
+  }
+
+  /** A new instance: the log before it is gone, with what was known of it and never came. */
+  #lostTails(station: number, instance: string, said: ReadonlySet<string>): LostTail[] {
+    if (this.#get(sql.anyOfInstance, station, instance)) return [];
+    const rows = this.#prepare(sql.unfinished).all(station, instance, maxTails) as { id: string; known_last: number }[];
+    return rows
+      .filter(({ id }) => !said.has(id))
+      .map(({ id, known_last }) => ({ epoch: id, missing: known_last - this.#epoch(station, id, null).up_to }))
+      .filter(({ missing }) => missing > 0);
   }
 
   #batch(station: number, { epoch: epochId, events }: Extract<LaneItem, { kind: 'batch' }>): LaneResult {
     const epoch = this.#epoch(station, epochId, null);
     const position = { upTo: epoch.up_to, maxSeen: epoch.max_seen };
     const { take, tooFarAhead } = placeBatch(position, events, this.#options.aheadWindow);
-    const tally = { stored: 0, duplicates: 0, poison: 0, conflicts: 0, usedAt: null as number | null };
-    for (const sequenced of take) this.#store(station, epoch, sequenced, tally);
+    const tally: Tally = { stored: 0, duplicates: 0, poison: 0, conflicts: 0, usedAt: null };
+    const first = take[0]?.first ?? 0;
     const last = take.at(-1)?.last ?? 0;
-    const upTo = this.#reach(epoch, take, last);
+    // Nothing stored ahead and no hole before the batch: its end is the answer, without a look.
+    const inOrder = epoch.max_seen <= epoch.up_to && first <= epoch.up_to + 1;
+    for (const sequenced of take) this.#store(station, epoch, sequenced, inOrder, tally);
+    const upTo = inOrder ? Math.max(epoch.up_to, last) : this.#reach(epoch);
+    if (!inOrder) this.#standBetween(station, epoch, upTo);
     const maxSeen = Math.max(epoch.max_seen, last);
     epoch.moved ||= upTo !== epoch.up_to || maxSeen !== epoch.max_seen;
     epoch.up_to = upTo;
@@ -117,47 +123,40 @@ export class LaneGroup {
     return { kind: 'batch', upTo, tooFarAhead, ...tally };
   }
 
-  /** Nothing stored ahead and no hole before the batch: its end is the answer, without a look. */
-  #reach(epoch: OpenEpoch, take: readonly SequencedEvent[], last: number): number {
-    const first = take[0]?.first;
-    if (first === undefined) return epoch.up_to;
-    if (epoch.max_seen <= epoch.up_to && first <= epoch.up_to + 1) return Math.max(epoch.up_to, last);
+  #reach(epoch: OpenEpoch): number {
     const stretches = this.#prepare(sql.stretches).iterate({ epoch: epoch.n, upTo: epoch.up_to });
     return advance(epoch.up_to, stretches as IterableIterator<Stretch>);
   }
 
-  #store(
-    station: number,
-    epoch: EpochRow,
-    sequenced: SequencedEvent,
-    tally: { stored: number; duplicates: number; poison: number; conflicts: number; usedAt: number | null },
-  ): void {
+  /** What was stored ahead of a hole is in its order only now that the hole is filled. */
+  #standBetween(station: number, epoch: OpenEpoch, upTo: number): void {
+    const rows = this.#prepare(sql.storedBetween).all(epoch.n, epoch.up_to, upTo) as { body: string }[];
+    for (const { body } of rows) this.#sums.stand(station, epoch.n, JSON.parse(body) as StationEvent);
+  }
+
+  #store(station: number, epoch: EpochRow, sequenced: SequencedEvent, inOrder: boolean, tally: Tally): void {
+    const { first, json } = sequenced;
     if (!sequenced.valid) {
-      const fresh =
-        this.#prepare(sql.insertEvent).run(epoch.n, sequenced.first, this.#options.nowMs, 'poison', '').changes === 1;
-      if (fresh) this.#quarantine(station, epoch.n, sequenced.first, sequenced.reason, sequenced.json);
-      tally[fresh ? 'poison' : 'duplicates'] += 1;
+      const poison = this.#prepare(sql.insertEvent).run(epoch.n, first, this.#options.nowMs, 'poison', '');
+      if (poison.changes === 0) return this.#duplicate(station, epoch.n, first, json, tally);
+      this.#quarantine(station, epoch.n, first, sequenced.reason, json);
+      tally.poison += 1;
       return;
     }
-    const { event, json, first } = sequenced;
+    const { event } = sequenced;
     if (event.kind === 'gap') return this.#storeGap(station, epoch, event, json, tally);
     if (this.#prepare(sql.insertEvent).run(epoch.n, first, event.at, event.kind, json).changes === 0) {
       return this.#duplicate(station, epoch.n, first, json, tally);
     }
     tally.stored += 1;
-    // A receipt that stands for it has given its sums already.
-    const declaredLost = first <= epoch.up_to && this.#get(sql.anyGap, epoch.n, first, first) !== undefined;
-    if (!declaredLost) this.#rollUp(station, epoch.n, event);
     if (isUse(event)) tally.usedAt = Math.max(tally.usedAt ?? 0, event.at);
+    // A receipt that stands for it has given its sums already.
+    const declaredLost = first <= epoch.max_seen && this.#get(sql.anyGap, epoch.n, first, first) !== undefined;
+    if (!declaredLost) this.#sums.count(station, event);
+    if (inOrder && first > epoch.up_to) this.#sums.stand(station, epoch.n, event);
   }
 
-  #storeGap(
-    station: number,
-    epoch: EpochRow,
-    gap: GapEvent,
-    json: string,
-    tally: { stored: number; duplicates: number },
-  ): void {
+  #storeGap(station: number, epoch: EpochRow, gap: GapEvent, json: string, tally: Tally): void {
     const beyond = gap.from > epoch.max_seen && gap.from > epoch.up_to;
     const partlyKnown =
       !beyond &&
@@ -165,18 +164,12 @@ export class LaneGroup {
         undefined;
     const fresh = this.#prepare(sql.insertGap).run(epoch.n, gap.from, gap.to, gap.at, json).changes === 1;
     // A receipt that grew holds sums that were added before: nothing is ever added twice.
-    if (fresh && !partlyKnown) this.#rollUp(station, epoch.n, gap);
+    if (fresh && !partlyKnown) this.#sums.count(station, gap);
     tally[fresh ? 'stored' : 'duplicates'] += 1;
   }
 
   /** The same key with other bytes is no duplicate but a station that lost its order. */
-  #duplicate(
-    station: number,
-    epoch: number,
-    seq: number,
-    json: string,
-    tally: { duplicates: number; conflicts: number },
-  ): void {
+  #duplicate(station: number, epoch: number, seq: number, json: string, tally: Tally): void {
     const stored = this.#get<{ kind: string; body: string }>(sql.storedEvent, epoch, seq);
     if (!stored || stored.kind === 'poison' || stored.body === json) {
       tally.duplicates += 1;
@@ -197,35 +190,6 @@ export class LaneGroup {
       reason,
       json.slice(0, maxQuarantineChars),
     );
-  }
-
-  #rollUp(station: number, epoch: number, event: StationEvent): void {
-    const hours = this.#hours.get(station) ?? new Map();
-    this.#hours.set(station, hours);
-    if (endsEpoch(event)) return this.#endEpoch(epoch, event.at, hours);
-    const before = this.#standing(epoch, event.sensor);
-    const after = rollUp(event, before, hours);
-    if (after !== before)
-      this.#standings.set(`${epoch}/${event.sensor}`, { epoch, sensor: event.sensor, standing: after });
-  }
-
-  #endEpoch(epoch: number, at: number, hours: Hours): void {
-    for (const { sensor } of this.#prepare(sql.standings).all(epoch) as { sensor: string }[])
-      this.#standing(epoch, sensor);
-    for (const known of this.#standings.values()) {
-      if (known.epoch !== epoch || !known.standing) continue;
-      integrate(known.standing, at, hours);
-      known.standing = null;
-    }
-  }
-
-  #standing(epoch: number, sensor: string): Standing | null {
-    const key = `${epoch}/${sensor}`;
-    const known = this.#standings.get(key);
-    if (known) return known.standing;
-    const standing = this.#get<Standing>(sql.standing, epoch, sensor) ?? null;
-    if (standing) this.#standings.set(key, { epoch, sensor, standing });
-    return standing;
   }
 
   #station(id: string): number | null {

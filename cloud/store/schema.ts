@@ -42,7 +42,7 @@ const migrations: readonly string[] = [
     visits INTEGER NOT NULL, leaves INTEGER NOT NULL, door_opens INTEGER NOT NULL,
     ml INTEGER NOT NULL, mwh INTEGER NOT NULL, presses INTEGER NOT NULL,
     inside_ms INTEGER NOT NULL, people_ms INTEGER NOT NULL, inside_peak INTEGER NOT NULL,
-    charging_ms INTEGER NOT NULL, port_ms INTEGER NOT NULL,
+    charging_ms INTEGER NOT NULL, port_ms INTEGER NOT NULL, water_ms INTEGER NOT NULL,
     PRIMARY KEY (station, hour)
   ) STRICT, WITHOUT ROWID;
 

@@ -29,7 +29,7 @@ const sql = {
   // A removed station may be added again: it gets a new credential and keeps its history.
   addStation: `INSERT INTO station (id, record, salt, hash) VALUES (?, ?, ?, ?)
                ON CONFLICT (id) DO UPDATE SET record = excluded.record, removed_ms = NULL, salt = excluded.salt, hash = excluded.hash`,
-  updateStation: 'UPDATE station SET record = ? WHERE id = ?',
+  updateStation: 'UPDATE station SET record = ?, salt = coalesce(?, salt), hash = coalesce(?, hash) WHERE id = ?',
   removeStation: 'UPDATE station SET removed_ms = ?, salt = NULL, hash = NULL WHERE id = ? AND removed_ms IS NULL',
   credential: 'SELECT salt, hash FROM station WHERE id = ? AND removed_ms IS NULL AND hash IS NOT NULL',
   saveLive: `INSERT INTO live (station, epoch_order, reported_ms, beat_ms, changed_ms, used_ms, used_before_ms, online, approved, heard_ms, state)
@@ -37,16 +37,17 @@ const sql = {
              ON CONFLICT (station) DO UPDATE SET epoch_order = excluded.epoch_order, reported_ms = excluded.reported_ms, beat_ms = excluded.beat_ms,
                changed_ms = excluded.changed_ms, used_ms = excluded.used_ms, used_before_ms = excluded.used_before_ms, online = excluded.online,
                approved = excluded.approved, heard_ms = excluded.heard_ms, state = excluded.state`,
+  knownLast: 'UPDATE epoch SET known_last = $seq WHERE n = $epoch AND known_last < $seq',
   live: `SELECT s.id AS station, epoch_order, reported_ms, beat_ms, changed_ms, used_ms, used_before_ms, online, approved, heard_ms, state
          FROM live l JOIN station s ON s.n = l.station`,
   rollups: `SELECT r.hour, visits, leaves, door_opens AS doorOpens, ml, mwh, presses, inside_ms AS insideMs, people_ms AS peopleMs,
-                   inside_peak AS insidePeak, charging_ms AS chargingMs, port_ms AS portMs
+                   inside_peak AS insidePeak, charging_ms AS chargingMs, port_ms AS portMs, water_ms AS waterMs
             FROM rollup r JOIN station s ON s.n = r.station WHERE s.id = ? AND r.hour >= ? AND r.hour < ? ORDER BY r.hour`,
   standing: `SELECT kind, at, value FROM standing
              WHERE epoch = (SELECT max(e.n) FROM epoch e JOIN station s ON s.n = e.station WHERE s.id = ?)`,
   counts: `SELECT (SELECT count(*) FROM station WHERE removed_ms IS NULL) AS stations,
-                  (SELECT coalesce(sum(up_to), 0) FROM epoch) AS events,
-                  (SELECT coalesce(sum(to_seq - from_seq + 1), 0) FROM gap) AS gaps,
+                  (SELECT total(up_to) FROM epoch) AS events,
+                  (SELECT total(to_seq - from_seq + 1) FROM gap) AS gaps,
                   (SELECT count(*) FROM quarantine) AS quarantined`,
   raise: `INSERT INTO alarm (station, kind, since_ms, detail) SELECT n, @kind, @sinceMs, @detail FROM station WHERE id = @station
           ON CONFLICT (station, kind) DO UPDATE SET since_ms = excluded.since_ms, detail = excluded.detail`,
@@ -131,6 +132,7 @@ class SqliteStore implements Store {
           heardAt: instanceHeardAt,
           state: JSON.stringify(state),
         });
+        this.#statements.run(sql.knownLast, { seq: state.seq, epoch: times.epochOrder });
       }
     });
   }
@@ -180,8 +182,9 @@ class SqliteStore implements Store {
     });
   }
 
-  async updateStation(record: StationRecord): Promise<void> {
-    this.#statements.run(sql.updateStation, JSON.stringify(record), record.id);
+  async updateStation(record: StationRecord, credential: Credential | null = null): Promise<void> {
+    const { salt, hash } = credential ?? { salt: null, hash: null };
+    this.#statements.run(sql.updateStation, JSON.stringify(record), salt, hash, record.id);
   }
 
   async removeStation(id: string, atMs: number): Promise<boolean> {

@@ -16,10 +16,13 @@ export type LaneItem =
 
 export type EpochStanding = { id: string; order: number; instance: string | null; upTo: number };
 
+/** An epoch of a log that is gone: so many of its events were known of and never came. */
+export type LostTail = { epoch: string; missing: number };
+
 /** What became of an item once its group is committed. */
 export type LaneResult =
-  /** `closed`: epochs of another instance that ended with this many events unsent, as far as known. */
-  | { kind: 'hello'; epochs: EpochStanding[]; newestOrder: number; ackedAhead: boolean }
+  /** `tails`: where the instance is new to the station, what the logs before it kept for ever. */
+  | { kind: 'hello'; epochs: EpochStanding[]; tails: LostTail[]; ackedAhead: boolean }
   | {
       kind: 'batch';
       upTo: number;
@@ -58,14 +61,15 @@ export type Alarm = { station: string; kind: string; sinceMs: number; detail: st
  */
 export interface Store extends AsyncDisposable {
   commit(items: readonly LaneItem[], options: LaneOptions): Promise<LaneResult[]>;
+  /** Also notes how far each state's epoch is known to reach. */
   saveLive(records: readonly SavedLive[]): Promise<void>;
   live(): Promise<SavedLive[]>;
 
   stations(): Promise<StationRecord[]>;
   /** @returns ids that the register has already; then nothing is added */
   addStations(stations: readonly NewStation[]): Promise<string[]>;
-  /** Changes the entry of a known station; its credential stays. */
-  updateStation(record: StationRecord): Promise<void>;
+  /** Changes the entry of a known station; its credential stays, unless it gets another one. */
+  updateStation(record: StationRecord, credential?: Credential | null): Promise<void>;
   /** Marks it removed and takes its credential away. @returns false where there is none to remove */
   removeStation(id: string, atMs: number): Promise<boolean>;
   /** Null for an unknown or removed station, and for one without sensors. */

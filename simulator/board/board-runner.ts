@@ -1,4 +1,5 @@
 import { type Cancel, type Clock, every } from '../../protocol/host/clock.ts';
+import { worldTimeMs } from '../core/arrivals.ts';
 import { BoardModel, type Counters } from '../core/board-model.ts';
 import type { Random } from '../core/random.ts';
 import { type Sensed, World, type WorldConfig } from '../core/world.ts';
@@ -44,8 +45,7 @@ export class BoardRunner {
     this.#random = random.fork('wire');
     this.#sink = sink;
     this.#ledger = ledger;
-    const midnightMs = localMidnight(clock.wallMs());
-    this.#worldMs = clock.wallMs() - midnightMs;
+    this.#worldMs = worldTimeMs(clock.wallMs());
     this.#world = new World(config.world, random.fork('world'), this.#worldMs);
     this.#model = new BoardModel(config.board, clock.monotonicMs());
     this.#passedMs = clock.monotonicMs();
@@ -140,11 +140,4 @@ function ledgerField(field: string): CountedField {
   if (field === 'sos') return 'presses';
   if (field === 'in' || field === 'out' || field === 'ml' || field === 'mwh') return field;
   throw new Error(`not a counter: ${field}`);
-}
-
-/** Midnight of China, where the stations are. */
-function localMidnight(wallMs: number): number {
-  const dayMs = 86_400_000;
-  const offsetMs = 8 * 3_600_000;
-  return Math.floor((wallMs + offsetMs) / dayMs) * dayMs - offsetMs;
 }

@@ -1,10 +1,16 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createWriteStream, existsSync, type WriteStream } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { createServer, type Socket } from 'node:net';
+import { createInterface } from 'node:readline';
+import type { Writable } from 'node:stream';
+import { sleep, systemClock } from '../../protocol/host/clock.ts';
 import { CommandError } from '../../protocol/host/command-line.ts';
 import { exitCodes } from '../../protocol/host/exit-codes.ts';
 
+/** What nobody reads is lost beyond this, as a UART would lose it. */
 const maxUnreadBytes = 16 * 1024;
+/** A listener that does not read does not keep the board from ending. */
+const lingerMs = 1000;
 
 /** The other end of a board's wire. */
 export interface ByteSink extends AsyncDisposable {
@@ -38,75 +44,108 @@ export async function openTcpSink(host: string, port: number): Promise<ByteSink>
     );
     server.listen(port, host, resolve);
   });
+  /** What was written still arrives: the ledger counts it as told. */
+  function pullOut(): void {
+    pluggedIn = false;
+    for (const socket of sockets) socket.destroySoon();
+  }
   const bound = server.address();
   return {
     address: `tcp://${host}:${typeof bound === 'object' && bound ? bound.port : port}`,
     listened: () => sockets.size > 0,
     write(bytes) {
-      for (const socket of sockets) socket.write(bytes);
-      return sockets.size > 0;
+      if (!pluggedIn) return false;
+      const reading = [...sockets].filter((socket) => socket.writableLength <= maxUnreadBytes);
+      for (const socket of reading) socket.write(bytes);
+      return reading.length > 0;
     },
     unplug(forMs) {
-      pluggedIn = false;
-      // What was written still arrives: the ledger counts it as told.
-      for (const socket of sockets) socket.destroySoon();
+      pullOut();
       setTimeout(() => (pluggedIn = true), forMs).unref();
     },
     async [Symbol.asyncDispose]() {
-      for (const socket of sockets) socket.destroy();
+      pullOut();
+      const late = setTimeout(() => {
+        for (const socket of sockets) socket.destroy();
+      }, lingerMs);
       await new Promise((resolve) => server.close(resolve));
+      clearTimeout(late);
     },
   };
 }
 
 /**
- * A board on a pseudo-terminal, made by socat: `link` is the tty that an agent opens.
+ * A board on a pseudo-terminal, made by socat: `link` is the tty that an agent opens. Nothing is
+ * written before someone opens it; when that reader goes, the tty is made anew for the next one.
  *
- * @throws CommandError where socat is missing
+ * @throws CommandError where socat is missing, or cannot make it
  */
 export async function openPtySink(link: string): Promise<ByteSink> {
-  const boardEnd = `${link}.board`;
   let socat: ChildProcess | null = null;
-  let out: WriteStream | null = null;
+  let wire: Writable | null = null;
+  let ended = false;
   async function plugIn(): Promise<void> {
-    socat = spawn('socat', [`pty,raw,echo=0,link=${link}`, `pty,raw,echo=0,link=${boardEnd}`], { stdio: 'ignore' });
-    const failed = new Promise<never>((_, reject) => {
-      socat?.once('error', () =>
-        reject(new CommandError('socat is not installed: apt-get install socat, or use --tcp', exitCodes.unavailable)),
-      );
+    if (socat || ended) return;
+    const tty = `pty,raw,echo=0,link=${link},wait-slave,pty-interval=0.1`;
+    const child = spawn('socat', ['-d', '-d', tty, '-'], { stdio: ['pipe', 'ignore', 'pipe'] });
+    socat = child;
+    child.stdin.on('error', () => {});
+    createInterface({ input: child.stderr }).on('line', (line) => {
+      if (line.includes('starting data transfer') && socat === child) wire = child.stdin;
     });
-    await Promise.race([appears(boardEnd), failed]);
-    out = createWriteStream(boardEnd, { flags: 'r+' });
-    out.on('error', () => {});
+    await linkOf(child, link);
+    child.once('exit', () => {
+      if (socat !== child) return;
+      socat = wire = null;
+      void plugIn().catch(() => {});
+    });
   }
-  async function unplug(): Promise<void> {
-    out?.destroy();
-    out = null;
-    const ending = socat;
-    socat = null;
-    if (!ending || ending.exitCode !== null) return;
-    const ended = new Promise((resolve) => ending.once('exit', resolve));
-    ending.kill('SIGTERM');
-    await ended;
+  async function pullOut(): Promise<void> {
+    const child = socat;
+    const told = wire;
+    socat = wire = null;
+    if (!child || child.exitCode !== null) return;
+    const exited = new Promise((resolve) => child.once('exit', resolve));
+    // What was written still arrives: socat ends by itself once it has passed it on.
+    if (told) told.end();
+    const late = setTimeout(() => child.kill('SIGTERM'), told ? lingerMs : 0);
+    await exited;
+    clearTimeout(late);
   }
   await plugIn();
   return {
     address: link,
-    // A tty does not tell whether someone has it open.
-    listened: () => true,
+    listened: () => wire !== null,
     write(bytes) {
-      // Nobody reads and the tty is full: a UART would lose the bytes too.
-      if (!out || out.writableLength > maxUnreadBytes) return false;
-      out.write(bytes);
+      if (!wire || wire.writableLength > maxUnreadBytes) return false;
+      wire.write(bytes);
       return true;
     },
     unplug(forMs) {
-      void unplug().then(() => setTimeout(() => void plugIn().catch(() => {}), forMs).unref());
+      void pullOut().then(() => setTimeout(() => void plugIn().catch(() => {}), forMs).unref());
     },
-    [Symbol.asyncDispose]: unplug,
+    [Symbol.asyncDispose]() {
+      ended = true;
+      return pullOut();
+    },
   };
 }
 
-async function appears(path: string): Promise<void> {
-  while (!existsSync(path)) await new Promise((resolve) => setTimeout(resolve, 10));
+/** Resolves once socat has made its tty. */
+async function linkOf(socat: ChildProcess, link: string): Promise<void> {
+  const over = new AbortController();
+  const failed = new Promise<never>((_, reject) => {
+    const refuse = (why: string): void => reject(new CommandError(why, exitCodes.unavailable));
+    socat.once('error', () => refuse('socat is not installed: apt-get install socat, or use --tcp'));
+    socat.once('exit', () => refuse(`${link}: expected a path where socat can make a tty`));
+  });
+  try {
+    await Promise.race([appears(link, over.signal), failed]);
+  } finally {
+    over.abort();
+  }
+}
+
+async function appears(path: string, signal: AbortSignal): Promise<void> {
+  while (!signal.aborted && !existsSync(path)) await sleep(systemClock, 10, signal);
 }

@@ -9,9 +9,9 @@ import { seededRandom } from '../core/random.ts';
 import { Fleet, type FleetCounts } from '../fleet/fleet.ts';
 import { registerStations } from '../programs.ts';
 import { interrupted, reportEvery, type SimulatorHost } from './host.ts';
-import { between, checked, positive } from './options.ts';
+import { between, checked, positive, type UplinkOptions, uplinkOptions } from './options.ts';
 
-type FleetOptions = {
+type FleetOptions = UplinkOptions & {
   stations: number;
   preset: PresetName;
   cloud: string;
@@ -22,8 +22,6 @@ type FleetOptions = {
   ports: number;
   interval: number;
   ledger: string;
-  cutUplinkEvery: number;
-  cutUplinkFor: number;
   connectRate: number;
   minutes: number;
   json?: true;
@@ -31,9 +29,10 @@ type FleetOptions = {
 
 /** `fleet`: thousands of stations in one process. */
 export function fleetCommand(program: Command, host: SimulatorHost): void {
-  program
+  const command = program
     .command('fleet')
-    .description('stations that speak MQTT to a cloud directly, thousands in one process')
+    .description('stations that speak MQTT to a cloud directly, thousands in one process');
+  uplinkOptions(command, 'each station, on average,')
     .option('--stations <number>', 'how many', integerOption('--stations', 1, 200_000), 100)
     .addOption(new Option('--preset <name>', 'region and visits a day').choices(Object.keys(presets)).default('tunxi'))
     .option(
@@ -49,13 +48,6 @@ export function fleetCommand(program: Command, host: SimulatorHost): void {
     .option('--ports <number>', 'charging ports of each', integerOption('--ports', 0, 16), 4)
     .option('--interval <seconds>', 'report interval', integerOption('--interval', 1, 3600), 30)
     .option('--ledger <dir>', 'where the truth is written', 'yizhan-ledger')
-    .option(
-      '--cut-uplink-every <seconds>',
-      'each station loses its uplink this often on average; 0 never',
-      between('--cut-uplink-every', 0, 1e6),
-      0,
-    )
-    .option('--cut-uplink-for <seconds>', 'and for this long', positive('--cut-uplink-for'), 10)
     .option('--connect-rate <number>', 'new connections a second', positive('--connect-rate'), 200)
     .option('--minutes <number>', 'end after this long; 0 runs until interrupted', between('--minutes', 0, 1e6), 0)
     .option('--json', 'one JSON object on stdout at the end')
@@ -107,6 +99,6 @@ async function runFleet(options: FleetOptions, host: SimulatorHost): Promise<voi
   else host.print(`${fleetLine(fleet.counts, stations)}${drained ? '' : ' · not everything was acknowledged'}`);
 }
 
-function fleetLine({ stations, connected, events, acked }: FleetCounts, expected: number): string {
-  return `${connected} of ${expected} connected (${stations} started) · ${events} events · ${acked} acknowledged`;
+function fleetLine({ stations, connected, events, acked, cuts }: FleetCounts, expected: number): string {
+  return `${connected} of ${expected} connected (${stations} started) · ${events} events · ${acked} acknowledged · ${cuts} cuts`;
 }

@@ -2,6 +2,7 @@ import type { Command } from 'commander';
 import type { z } from 'zod';
 import { CommandError } from '../../protocol/host/command-line.ts';
 import { exitCodes } from '../../protocol/host/exit-codes.ts';
+import type { UplinkCuts } from '../faults/uplink.ts';
 import { noFaults, type WireFaults } from '../faults/wire-faults.ts';
 
 export type FaultOptions = {
@@ -25,6 +26,23 @@ export function faultOptions(command: Command): Command {
       between('--restart-every', 0, 1e6),
       0,
     );
+}
+
+export type UplinkOptions = { cutUplinkEvery: number; cutUplinkFor: number };
+
+export function uplinkOptions(command: Command, whose: string): Command {
+  return command
+    .option(
+      '--cut-uplink-every <seconds>',
+      `${whose} loses its uplink this often; 0 never`,
+      between('--cut-uplink-every', 0, 1e6),
+      0,
+    )
+    .option('--cut-uplink-for <seconds>', 'and for this long', positive('--cut-uplink-for'), 10);
+}
+
+export function uplinkCuts({ cutUplinkEvery, cutUplinkFor }: UplinkOptions): UplinkCuts {
+  return { cutUplinkEveryS: cutUplinkEvery, cutUplinkForS: cutUplinkFor };
 }
 
 export function wireFaults({ garble, drop, unplugEvery, unplugFor, restartEvery }: FaultOptions): WireFaults {

@@ -2,15 +2,27 @@ import { resolve } from 'node:path';
 import type { Command } from 'commander';
 import { systemClock } from '../../protocol/host/clock.ts';
 import { CommandError, integerOption } from '../../protocol/host/command-line.ts';
+import { mqttUrlSchema } from '../../protocol/host/config-fields.ts';
 import { exitCodes } from '../../protocol/host/exit-codes.ts';
 import { stationIdSchema } from '../../protocol/ids.ts';
 import { presets } from '../core/presets.ts';
+import { startUplink } from '../faults/uplink.ts';
 import { simulateStation } from '../station.ts';
 import { interrupted, type SimulatorHost } from './host.ts';
-import { checked, type FaultOptions, faultOptions, positive, wireFaults } from './options.ts';
+import {
+  checked,
+  type FaultOptions,
+  faultOptions,
+  positive,
+  type UplinkOptions,
+  uplinkCuts,
+  uplinkOptions,
+  wireFaults,
+} from './options.ts';
 
-type WireOptions = {
+type WireOptions = UplinkOptions & {
   station: string;
+  uplink?: string;
   seed: number;
   speed: number;
   visits: number;
@@ -37,9 +49,14 @@ export function stationCommands(program: Command, host: SimulatorHost): void {
 }
 
 function wireCommand(command: Command): Command {
-  return faultOptions(command)
+  return uplinkOptions(faultOptions(command), 'with --uplink the station')
     .option('--tcp <host:port>', 'listen as a serial server (default: 127.0.0.1:0, any port)')
     .option('--pty <path>', 'make a pseudo-terminal at this path, by socat')
+    .option(
+      '--uplink <url>',
+      "a way to this broker that can be cut: the agent's cloud",
+      checked('--uplink', mqttUrlSchema),
+    )
     .option('--station <id>', 'name in the ledger', checked('--station', stationIdSchema), 'station-1')
     .option('--seed <number>', 'the same seed gives the same world', integerOption('--seed', 0, 2 ** 32 - 1), 1)
     .option('--speed <factor>', 'world time passes this many times faster', positive('--speed'), 1)
@@ -57,6 +74,8 @@ async function runStation(
 ): Promise<void> {
   if (options.tcp !== undefined && options.pty !== undefined)
     throw new CommandError('expected one of --tcp and --pty', exitCodes.usage);
+  if (options.cutUplinkEvery > 0 && options.uplink === undefined)
+    throw new CommandError('--cut-uplink-every: expected --uplink with it, found none', exitCodes.usage);
   const { station, seed, speed, visits, ports, ledger, settle } = options;
   await using simulated = await simulateStation(
     {
@@ -76,11 +95,14 @@ async function runStation(
     },
     systemClock,
   );
+  await using uplink =
+    options.uplink === undefined ? null : await startUplink(options.uplink, uplinkCuts(options), systemClock);
   const { boardAddress: board, localBroker } = simulated;
-  if (options.json) host.print(JSON.stringify({ station, board, localBroker }));
+  if (options.json) host.print(JSON.stringify({ station, board, localBroker, uplink: uplink?.url ?? null }));
   else {
     host.print(`board         ${board}`);
     if (localBroker !== null) host.print(`local broker  ${localBroker}`);
+    if (uplink !== null) host.print(`uplink        ${uplink.url}`);
   }
   await interrupted(host);
 }

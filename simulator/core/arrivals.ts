@@ -11,6 +11,11 @@ export const hourShares: readonly number[] = [
 
 const hourMs = 3_600_000;
 
+/** Time of day where the stations are, in China, ms since midnight. */
+export function worldTimeMs(wallMs: number): number {
+  return (wallMs + 8 * hourMs) % (24 * hourMs);
+}
+
 /**
  * When the next worker comes, by a Poisson process whose rate follows the hours of the day.
  *

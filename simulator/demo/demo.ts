@@ -6,13 +6,13 @@ import { CommandError } from '../../protocol/host/command-line.ts';
 import { exitCodes } from '../../protocol/host/exit-codes.ts';
 import { presets, type SimulatedStation as RegisterEntry, simulateRegister } from '../core/presets.ts';
 import { seededRandom } from '../core/random.ts';
-import { startProxy, type TcpProxy } from '../faults/proxy.ts';
+import { startUplink, type UplinkCuts } from '../faults/uplink.ts';
 import type { WireFaults } from '../faults/wire-faults.ts';
 import { agentMain, cloudMain, type Login, type Running, registerStations, startProgram } from '../programs.ts';
 import { type SimulatedStation, simulateStation } from '../station.ts';
 import { stationYaml } from './station-yaml.ts';
 
-export type DemoConfig = {
+export type DemoConfig = UplinkCuts & {
   stations: number;
   httpPort: number;
   mqttPort: number;
@@ -20,15 +20,16 @@ export type DemoConfig = {
   speed: number;
   seed: number;
   faults: WireFaults;
-  /** Every station loses its uplink this often, s; 0 never. */
-  cutUplinkEveryS: number;
-  cutUplinkForS: number;
 };
+
+/** Where a person finds it. */
+export type DemoAddresses = { cloud: string; broker: string; data: string };
 
 export type DemoIo = {
   clock: Clock;
   env: NodeJS.ProcessEnv;
-  print: (line: string) => void;
+  /** The servers run; the stations follow. */
+  started: (where: DemoAddresses) => void;
   /** Rewrites the last line of a terminal; a plain line elsewhere. */
   progress: (line: string) => void;
   /** Aborts when the person has seen enough. */
@@ -37,6 +38,8 @@ export type DemoIo = {
 
 /** A demo's stations are as busy as a bus terminal's at noon, so that something happens to look at. */
 const busier = 12;
+
+const graceMs = 200;
 
 export const demoRegion = presets.tunxi.region;
 
@@ -47,6 +50,16 @@ export const demoRegion = presets.tunxi.region;
  * @throws CommandError where the cloud does not start
  */
 export async function runDemo(config: DemoConfig, io: DemoIo): Promise<void> {
+  try {
+    await run(config, io);
+  } catch (error) {
+    // A terminal's Ctrl-C reaches the programs too, and one that was just starting may end before we hear it.
+    await sleep(io.clock, graceMs, io.signal);
+    if (!io.signal.aborted) throw error;
+  }
+}
+
+async function run(config: DemoConfig, io: DemoIo): Promise<void> {
   await using running = new AsyncDisposableStack();
   // A demo's worlds begin anew: what an earlier one left would be another's history.
   rmSync(join(config.dataDir, 'demo'), { recursive: true, force: true });
@@ -56,9 +69,11 @@ export async function runDemo(config: DemoConfig, io: DemoIo): Promise<void> {
   const entries = simulateRegister(config.stations, 'tunxi-', 'tunxi', seededRandom(config.seed));
   const logins = await registerStations(cloudDir, entries, io.env);
   const cloud = await startCloud(config, cloudDir, logDir, io, running);
-  io.print(`cloud     http://127.0.0.1:${cloud.http}/   (live table; feed at /v1/feed.json)`);
-  io.print(`broker    mqtt://127.0.0.1:${cloud.mqtt}`);
-  io.print(`data      ${config.dataDir}   (logs in demo/logs, truth in demo/ledger)`);
+  io.started({
+    cloud: `http://127.0.0.1:${cloud.http}/`,
+    broker: `mqtt://127.0.0.1:${cloud.mqtt}`,
+    data: join(config.dataDir, 'demo'),
+  });
   const agents: Running[] = [];
   await using agentsEnd = new AsyncDisposableStack();
   agentsEnd.defer(async () => void (await Promise.all(agents.map(end))));
@@ -108,7 +123,7 @@ async function startCloud(
   const outcome = await Promise.race([promise, program.exited]);
   if (typeof outcome === 'number')
     throw new CommandError(
-      last.filter((line) => !line.startsWith('{')).join('\n') || `the cloud ended with code ${outcome}`,
+      last.findLast((line) => !line.startsWith('{'))?.trim() || `the cloud ended with code ${outcome}`,
       outcome,
     );
   return { ...outcome, exited: program.exited };
@@ -126,7 +141,7 @@ async function startStation(
 ): Promise<Running> {
   const { id } = entry;
   const base = join(config.dataDir, 'demo');
-  const uplink = running.use(await startProxy({ host: '127.0.0.1', port: mqttPort }));
+  const uplink = running.use(await startUplink(`mqtt://127.0.0.1:${mqttPort}`, config, io.clock));
   const simulated = running.use(
     await simulateStation(
       {
@@ -145,12 +160,10 @@ async function startStation(
     ),
   );
   const file = join(base, `${id}.yaml`);
-  writeFileSync(file, stationYaml(yamlOf(entry, login, simulated, uplink, base)), { mode: 0o600 });
+  writeFileSync(file, stationYaml(yamlOf(entry, login, simulated, uplink.url, base)), { mode: 0o600 });
   const agent = startProgram(agentMain, ['run', '--config', file], io.env, (line) =>
     appendFileSync(join(logDir, `${id}.log`), `${line}\n`),
   );
-  if (config.cutUplinkEveryS > 0)
-    running.defer(every(io.clock, config.cutUplinkEveryS * 1000, () => cutUplink(uplink, config.cutUplinkForS, io)));
   return agent;
 }
 
@@ -158,24 +171,11 @@ function yamlOf(
   { id, capacity }: RegisterEntry,
   { password }: Login,
   simulated: SimulatedStation,
-  uplink: TcpProxy,
+  cloudUrl: string,
   base: string,
 ): Parameters<typeof stationYaml>[0] {
   const { boardAddress, localBroker } = simulated;
-  return {
-    station: id,
-    dataDir: join(base, id),
-    cloudUrl: `mqtt://127.0.0.1:${uplink.port}`,
-    password,
-    capacity,
-    boardAddress,
-    localBroker,
-  };
-}
-
-function cutUplink(uplink: TcpProxy, forS: number, io: DemoIo): void {
-  uplink.cut();
-  void sleep(io.clock, forS * 1000).then(() => uplink.mend());
+  return { station: id, dataDir: join(base, id), cloudUrl, password, capacity, boardAddress, localBroker };
 }
 
 const statusSchema = z.object({

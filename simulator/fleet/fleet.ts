@@ -21,7 +21,7 @@ export type FleetConfig = {
   connectPerS: number;
 };
 
-export type FleetCounts = { stations: number; connected: number; events: number; acked: number };
+export type FleetCounts = { stations: number; connected: number; events: number; acked: number; cuts: number };
 
 const tickMs = 1000;
 const windowBatches = 4;
@@ -30,6 +30,7 @@ const windowBatches = 4;
 export class Fleet {
   readonly #clients: StationClient[];
   readonly #stops: (() => void)[];
+  #cuts = 0;
 
   constructor(config: FleetConfig, openSession: OpenSession, clock: Clock) {
     const random = seededRandom(config.seed);
@@ -52,8 +53,10 @@ export class Fleet {
       lastMs = nowMs;
       if (waiting.length > 0) join();
       for (const client of this.#clients) {
-        if (config.cutEveryS > 0 && chance.chance(elapsedMs / 1000 / config.cutEveryS))
+        if (config.cutEveryS > 0 && chance.chance(elapsedMs / 1000 / config.cutEveryS)) {
           client.cutUplink(config.cutForS * 1000);
+          this.#cuts += 1;
+        }
         client.tick(elapsedMs);
       }
     };
@@ -62,7 +65,7 @@ export class Fleet {
   }
 
   get counts(): FleetCounts {
-    const counts = { stations: this.#clients.length, connected: 0, events: 0, acked: 0 };
+    const counts = { stations: this.#clients.length, connected: 0, events: 0, acked: 0, cuts: this.#cuts };
     for (const client of this.#clients) {
       const { connected, events, acked } = client.counts;
       counts.connected += connected ? 1 : 0;

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import type { StationEvent } from '../../protocol/events.ts';
 import type { StationState } from '../../protocol/state.ts';
+import { worldTimeMs } from '../core/arrivals.ts';
 import type { Random } from '../core/random.ts';
 import { type Happening, type Sensed, World, type WorldConfig } from '../core/world.ts';
 import type { LedgerWriter } from '../ledger/ledger.ts';
@@ -20,7 +21,7 @@ export class StationLog {
   constructor(epoch: string, config: WorldConfig, random: Random, ledger: LedgerWriter, wallMs: number) {
     this.#epoch = epoch;
     this.#ledger = ledger;
-    this.#worldMs = wallMs % 86_400_000;
+    this.#worldMs = worldTimeMs(wallMs);
     this.#world = new World(config, random, this.#worldMs);
     this.#say({ kind: 'agent', at: wallMs, sensor: 'agent', what: 'started' });
   }

@@ -42,6 +42,24 @@ test('from a station’s words to the feed: state and events by MQTT, status by 
   expect(status).toMatchObject({ freshness: 'live', features: [{ kind: 'port', total: 2, free: 1, in_use: 1 }] });
 });
 
+test('a cloud whose clock is set back lets a dead station grow old, and a living one goes on', async () => {
+  const clock = new FakeClock();
+  const cloud = await startTestCloud({ clock, stations: [recordOf('a'), recordOf('b')] });
+  const freshness = async (): Promise<unknown[]> =>
+    Promise.all(['a', 'b'].map(async (id) => (await statusOf(cloud, id))?.freshness));
+  const living = await connectStation({ port: cloud.mqttPort, id: 'b' });
+  for (const station of [await connectStation({ port: cloud.mqttPort, id: 'a' }), living]) {
+    await station.hello();
+    await station.state({ at: clock.wallMs() });
+  }
+  await turning(clock, 'both live', async () => (await freshness()).every((word) => word === 'live'));
+  clock.jumpWall(-3_600_000);
+  await clock.advance(700_000);
+  await living.state({ seq: 1, at: clock.wallMs() });
+  await turning(clock, 'the living one', async () => (await statusOf(cloud, 'b'))?.freshness === 'live');
+  expect(await freshness()).toEqual(['offline', 'live']);
+});
+
 test('a stopped cloud leaves no timer, no port and no follower behind', async () => {
   const clock = new FakeClock();
   const cloud = await startTestCloud({ clock });
@@ -128,6 +146,17 @@ test('a removed station is disconnected within a second, told as removed, and re
   expect(await other?.hello()).toMatchObject({ nonce: 'hello1' });
 });
 
+test('a station that is removed and added again loses the connection of its old password', async () => {
+  const clock = new FakeClock();
+  const cloud = await startTestCloud({ clock, stations: [recordOf('a'), recordOf('b')] });
+  const [station, other] = await Promise.all(['a', 'b'].map((id) => connectStation({ port: cloud.mqttPort, id })));
+  await removeStation(cloud.dataDir, 'a', clock.wallMs());
+  await registerStations(cloud.dataDir, [recordOf('a')]);
+  await clock.advance(1000);
+  await waitFor('the end of its connection', () => station?.connected === false);
+  expect(other?.connected).toBe(true);
+});
+
 test('a command is sent at once and again until it is answered; one that expired never', async () => {
   const clock = new FakeClock();
   const cloud = await startTestCloud({ clock });
@@ -161,10 +190,15 @@ test.each(['http', 'mqtt'] as const)(
       maxConnections: 10,
       maxPreAuthBytes: 16_384,
       maxFrameBytes: 131_072,
+      maxUnreadBytes: 1024 * 1024,
       loginTimeoutS: 10,
     };
     const dataDir = tempDir();
-    const started = startTestCloud({ clock, dataDir, config: which === 'http' ? { http: base } : { mqtt } });
+    const started = startTestCloud({
+      clock,
+      dataDir,
+      config: which === 'http' ? { http: { ...base, metrics: 'off' } } : { mqtt },
+    });
     const error = await started.then(
       () => null,
       (reason: unknown) => reason,

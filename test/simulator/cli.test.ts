@@ -28,6 +28,11 @@ test.each([
   { args: ['board', '--seed', '-3'], line: '--seed: expected a whole number from 0 to 4294967295, found "-3"' },
   { args: ['board', '--tcp', 'nowhere'], line: '--tcp: expected host:port, found "nowhere"' },
   { args: ['board', '--tcp', '127.0.0.1:65536'], line: '--tcp: expected host:port, found "127.0.0.1:65536"' },
+  {
+    args: ['board', '--uplink', 'http://x'],
+    line: '--uplink: expected mqtt://host[:port] or mqtts://host[:port], found "http://x"',
+  },
+  { args: ['station', '--cut-uplink-every', '5'], line: '--cut-uplink-every: expected --uplink with it, found none' },
   { args: ['board', '--tcp', 'a:1', '--pty', '/tmp/x'], line: 'expected one of --tcp and --pty' },
   { args: ['station', '--ports', '17'], line: '--ports: expected a whole number from 0 to 16, found "17"' },
   {

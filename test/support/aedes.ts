@@ -12,11 +12,11 @@ export type RunningAedes = {
   stop: () => Promise<void>;
 };
 
-/** The embedded broker's library on a port of its own, with TLS where there is a certificate; ended with the test. */
+/** The embedded broker's library on a port of its own or the one given, with TLS where there is a certificate; ended with the test. */
 export async function startAedes(
-  options: AedesOptions & { tls?: { key: string; cert: string } } = {},
+  options: AedesOptions & { tls?: { key: string; cert: string }; port?: number } = {},
 ): Promise<RunningAedes> {
-  const { tls, ...aedesOptions } = options;
+  const { tls, port: wanted, ...aedesOptions } = options;
   const aedes = await Aedes.createBroker(aedesOptions);
   // Broken connections are what the tests make; without a listener they would end the process.
   aedes.on('clientError', () => {});
@@ -29,7 +29,7 @@ export async function startAedes(
     aedes.handle(socket);
   };
   const server = tls ? createTlsServer(tls, accept) : createServer(accept);
-  const port = await listen(server);
+  const port = await listen(server, wanted);
   async function stop(): Promise<void> {
     server.close();
     for (const socket of sockets) socket.destroy();
@@ -56,10 +56,10 @@ export async function startTcp(accept: (socket: Socket) => void): Promise<{ url:
   return { url: `mqtt://127.0.0.1:${port}`, sockets };
 }
 
-function listen(server: Server): Promise<number> {
+function listen(server: Server, port = 0): Promise<number> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
+    server.listen(port, '127.0.0.1', () => {
       const address = server.address();
       resolve(typeof address === 'object' && address ? address.port : 0);
     });

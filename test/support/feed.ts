@@ -38,6 +38,7 @@ export type FeedOptions = {
   stream?: Partial<StreamConfig>;
   store?: Store;
   epoch?: string;
+  metrics?: 'local' | 'public' | 'off';
 };
 
 /** The feed without a broker: live board, status board, stream and HTTP on a clock that the test turns. */
@@ -47,8 +48,8 @@ export async function startFeed(options: FeedOptions = {}): Promise<TestFeed> {
   await store.addStations(stations.map((record) => ({ record, credential: null })));
   for (const { id, removedAt } of stations) if (removedAt !== null) await store.removeStation(id, removedAt);
   const live = new LiveBoard();
-  await live.load(store);
-  const board = new StatusBoard({ clock, live, epoch });
+  await live.load(store, clock.wallMs());
+  const board = new StatusBoard({ clock, live, epoch, coalesceMs: 1000 });
   board.setRegister(await store.stations());
   const stream = new Stream(
     { maxClients: 100, maxUnreadBytes: 256 * 1024, beatMs: 15_000, ...options.stream },
@@ -58,7 +59,7 @@ export async function startFeed(options: FeedOptions = {}): Promise<TestFeed> {
   const kept = new Map<string, number>();
   const { log, lines } = memoryLog();
   const server = await startHttp(
-    { host: '127.0.0.1', port: 0, licence: 'CC0-1.0' },
+    { host: '127.0.0.1', port: 0, metrics: options.metrics ?? 'local', licence: 'CC0-1.0' },
     { clock, log, store, board, live, stream, metrics: new Registry(), health: () => ({ ok: true, problems: [] }) },
   );
   onTestFinished(async () => {

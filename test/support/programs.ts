@@ -38,7 +38,13 @@ export function startProgram(
       return exited;
     },
   };
-  onTestFinished(async () => void (await program.kill('SIGKILL')));
+  onTestFinished(async () => {
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    // A simulator has programs of its own to end.
+    const late = setTimeout(() => child.kill('SIGKILL'), name === 'simulator' ? 10_000 : 0);
+    await program.kill('SIGTERM');
+    clearTimeout(late);
+  });
   return program;
 }
 
@@ -57,13 +63,11 @@ export function logged(program: Program, message: string, timeoutMs?: number): P
   return waitFor(
     `"${message}" in the log`,
     () => {
-      if (program.child.exitCode !== null)
-        throw new Error(
-          `ended with ${program.child.exitCode}: ${[...program.stderr, ...program.stdout].slice(-5).join('\n')}`,
-        );
-      return program.stdout.flatMap((line) =>
-        line.includes(message) ? [JSON.parse(line) as Record<string, unknown>] : [],
-      )[0];
+      const line = program.stdout.find((text) => text.includes(message));
+      if (line !== undefined) return JSON.parse(line) as Record<string, unknown>;
+      if (program.child.exitCode === null) return null;
+      const last = [...program.stderr, ...program.stdout].slice(-5).join('\n');
+      throw new Error(`ended with ${program.child.exitCode}: ${last}`);
     },
     timeoutMs,
   );
@@ -72,8 +76,13 @@ export function logged(program: Program, message: string, timeoutMs?: number): P
 export type RunningCloud = Program & { http: string; mqttPort: number };
 
 /** A cloud on ports of its own; `args` may name an external broker. */
-export async function startCloudProgram(dataDir: string, args: readonly string[] = []): Promise<RunningCloud> {
-  const program = startProgram('cloud', ['serve', '--data', dataDir, '--http-port', '0', '--mqtt-port', '0', ...args]);
+export async function startCloudProgram(
+  dataDir: string,
+  args: readonly string[] = [],
+  env: NodeJS.ProcessEnv = {},
+): Promise<RunningCloud> {
+  const ports = ['--http-port', '0', '--mqtt-port', '0'];
+  const program = startProgram('cloud', ['serve', '--data', dataDir, ...ports, ...args], env);
   const { http, mqtt } = await logged(program, 'cloud started');
   return { ...program, http: `http://127.0.0.1:${http}`, mqttPort: Number(mqtt ?? 0) };
 }

@@ -8,13 +8,17 @@ export type BoardNames = {
 };
 
 /** The last line of every board on one wire; it outlives a reconnect. */
-export type LineHistory = Readonly<Record<string, { n: number; atMs: number }>>;
+export type LineHistory = Readonly<Record<string, LastLine>>;
+
+type LastLine = { n: number; text: string; atMs: number };
 
 /** A board speaks a line a sensor at a change and every 5 s: it is never faster than this. */
 const maxLinesPerMs = 0.2;
 const slackLines = 50;
 /** After this long without a line a counter that went on and one that began again look alike. */
 const tellableMs = 60_000;
+/** A wire that echoes says the same bytes again within this time. */
+const echoMs = 1000;
 /** Boards on one wire; more ids than this are garbage that happens to have a good CRC. */
 const maxBoards = 8;
 
@@ -35,23 +39,20 @@ export function decodeLine(
     return { history, events: [{ type: 'rejected', cause: 'too-many-boards', detail: parsed.board }] };
   }
   const board = `${source}/${parsed.board}`;
-  const counted = countLine(history[parsed.board], parsed, board, nowMs);
-  if (counted === 'repeated') return { history, events: [] };
-  const next = { ...history, [parsed.board]: { n: parsed.n, atMs: nowMs } };
-  return { history: next, events: [...counted, ...reportEvents(parsed, board, names)] };
+  const known = history[parsed.board];
+  const last = known && nowMs - known.atMs <= tellableMs ? known : undefined;
+  if (last?.text === line && nowMs - last.atMs <= echoMs) return { history, events: [] };
+  const next = { ...history, [parsed.board]: { n: parsed.n, text: line, atMs: nowMs } };
+  return { history: next, events: [...countLine(last, parsed, board, nowMs), ...reportEvents(parsed, board, names)] };
 }
 
-function countLine(
-  last: { n: number; atMs: number } | undefined,
-  line: BoardLine,
-  board: string,
-  nowMs: number,
-): DriverEvent[] | 'repeated' {
+function countLine(last: LastLine | undefined, line: BoardLine, board: string, nowMs: number): DriverEvent[] {
   // The board may have restarted while nobody listened.
-  if (!last || nowMs - last.atMs > tellableMs) return [{ type: 'board-unsettled', board }];
+  if (!last) return [{ type: 'board-unsettled', board }];
   const ahead = (line.n - last.n + lineCounterModulus) % lineCounterModulus;
-  if (ahead === 0) return 'repeated';
   if (ahead === 1) return [];
+  // Of another run perhaps, which began at the same count; or the counter stands still, which no run tells.
+  if (ahead === 0) return [{ type: 'board-unsettled', board }];
   const possible = (nowMs - last.atMs) * maxLinesPerMs + slackLines;
   if (ahead <= possible) return [{ type: 'lost-lines', board, lines: ahead - 1 }];
   if (line.n <= possible) return [{ type: 'board-restarted', board }];

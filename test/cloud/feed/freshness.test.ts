@@ -114,7 +114,7 @@ test('a station that speaks again is live at once, and its last_known is gone', 
   );
 });
 
-test('the wall clock that is set right takes every age with it', async () => {
+test('a status follows the wall clock, also where that jumps', async () => {
   const feed = await startFeed();
   await feed.tell('a', { ports: portsOf('free') });
   feed.clock.jumpWall(400_000);

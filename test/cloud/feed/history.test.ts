@@ -19,6 +19,7 @@ async function morning(): Promise<TestFeed> {
     { kind: 'sensor', sensor: 'port-1', at: at(3), health: 'silent', reason: 'no word' },
     said.door(at(3, 29), true),
     said.people(at(3, 30), 1, 0, 1),
+    { kind: 'sensor', sensor: 'water', at: at(4), health: 'silent', reason: 'no word' },
     said.people(at(4, 40), 0, 1, 0),
     said.water(at(5, 10), 300),
   ]);
@@ -35,7 +36,7 @@ const sixHours = `from=${at(0)}&to=${at(6)}`;
 test.each([
   { metric: 'port_minutes', known: { '23T01:00': 45, '23T02:00': 30 } },
   { metric: 'energy_wh', known: { '23T01:00': 0, '23T02:00': 6.4 } },
-  { metric: 'litres', known: { '23T01:00': 1.75 } },
+  { metric: 'litres', known: { '23T01:00': 1.75, '23T02:00': 0, '23T03:00': 0 } },
 ])('$metric by hours: what is known, and null for every hour of which nothing is', async ({ metric, known }) => {
   const feed = await morning();
   const gaps = Object.fromEntries([0, 1, 2, 3, 4, 5].map((hour) => [`23T0${hour}:00`, null]));

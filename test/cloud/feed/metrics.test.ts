@@ -1,5 +1,6 @@
 import { expect, test } from 'vitest';
 import { removeStation, startTestCloud, type TestCloud } from '../../support/cloud.ts';
+import { startFeed } from '../../support/feed.ts';
 import { ask } from '../../support/http.ts';
 import { connectStation } from '../../support/mqtt-station.ts';
 import { type Metric, parsePrometheus } from '../../support/prometheus.ts';
@@ -121,4 +122,15 @@ test('a removed station is not one that was never heard', async () => {
   await removeStation(cloud.dataDir, 'gone');
   await waitFor('the removal', async () => ours(await scrape(cloud))['yizhan_stations{freshness="never"}'] === 1);
   expect(ours(await scrape(cloud))).toMatchObject({ 'yizhan_store_records{what="stations"}': 1 });
+});
+
+test.each([
+  { metrics: 'local', direct: 200, byProxy: 403 },
+  { metrics: 'public', direct: 200, byProxy: 200 },
+  { metrics: 'off', direct: 404, byProxy: 404 },
+] as const)('http.metrics: $metrics answers $direct here, and $byProxy to whom a proxy stands for', async (given) => {
+  const { http } = await startFeed({ metrics: given.metrics });
+  expect((await ask(http, '/metrics')).status).toBe(given.direct);
+  const headers = { 'x-forwarded-for': '203.0.113.9' };
+  expect((await ask(http, '/metrics', { headers })).status).toBe(given.byProxy);
 });

@@ -114,7 +114,7 @@ test(
   patient,
   async () => {
     const dataDir = tempDir();
-    const http = { host: '127.0.0.1', port: await freePort() };
+    const http = { host: '127.0.0.1', port: await freePort(), metrics: 'off' } as const;
     const first = await startTestCloud({ dataDir, config: { http }, stations: [recordOf('a', { capacity: 12 })] });
     await liveStation(first);
     const { page, complaints } = await open(first.http);

@@ -34,37 +34,35 @@ const sql = {
  * up to it. Holds at every moment.
  */
 export function checkContent(fleet: SimFleet): void {
-  fleet.cloud.disk.look(storeFile, (db) => {
-    for (const station of fleet.stations) {
-      const stored = read(db, station.id);
-      holds(stored.poison === 0, 'nothing is quarantined', () => `${station.id}: ${stored.poison} events`);
-      const accepted = acceptedOf(fleet, station);
-      for (const event of stored.events) checkEvent(fleet, station, accepted.get(event.epoch), event);
-      checkHours(station, stored);
-    }
-  });
+  const { db } = fleet.cloud.disk.look(storeFile);
+  for (const station of fleet.stations) {
+    const stored = read(db, station.id);
+    holds(stored.poison === 0, 'nothing is quarantined', () => `${station.id}: ${stored.poison} events`);
+    const accepted = acceptedOf(fleet, station);
+    for (const event of stored.events) checkEvent(fleet, station, accepted.get(event.epoch), event);
+    checkHours(station, stored);
+  }
 }
 
 /** Everything that was accepted is in the store or declared lost, once faults are over and all is drained. */
 export function checkComplete(fleet: SimFleet): void {
-  fleet.cloud.disk.look(storeFile, (db) => {
-    for (const station of fleet.stations) {
-      const stored = read(db, station.id);
-      const keys = new Set(stored.events.map(({ epoch, seq }) => `${epoch}/${seq}`));
-      const declared = (epoch: string, seq: number): boolean =>
-        stored.gaps.some((gap) => gap.epoch === epoch && gap.first <= seq && seq <= gap.last);
-      for (const [id, epoch] of acceptedOf(fleet, station)) {
-        if (epoch.fileLost) continue;
-        for (const [seq, { body }] of epoch.events)
-          holds(
-            keys.has(`${id}/${seq}`) || declared(id, seq),
-            'accepted is stored or declared',
-            () => `${station.id}: event ${seq} of ${id} (${body.kind}) is missing`,
-          );
-      }
-      checkTruth(fleet, station, stored);
+  const { db } = fleet.cloud.disk.look(storeFile);
+  for (const station of fleet.stations) {
+    const stored = read(db, station.id);
+    const keys = new Set(stored.events.map(({ epoch, seq }) => `${epoch}/${seq}`));
+    const declared = (epoch: string, seq: number): boolean =>
+      stored.gaps.some((gap) => gap.epoch === epoch && gap.first <= seq && seq <= gap.last);
+    for (const [id, epoch] of acceptedOf(fleet, station)) {
+      if (epoch.fileLost) continue;
+      for (const [seq, { body }] of epoch.events)
+        holds(
+          keys.has(`${id}/${seq}`) || declared(id, seq),
+          'accepted is stored or declared',
+          () => `${station.id}: event ${seq} of ${id} (${body.kind}) is missing`,
+        );
     }
-  });
+    checkTruth(fleet, station, stored);
+  }
 }
 
 function read(db: Database.Database, id: string): Stored {

@@ -59,22 +59,22 @@ export function checkPromises(fleet: SimFleet): void {
   }
 }
 
+const sql = {
+  epoch: 'SELECT n FROM epoch WHERE id = ?',
+  above: `SELECT seq AS first, seq AS last FROM event WHERE epoch = $n AND seq > $upTo
+          UNION ALL SELECT from_seq, to_seq FROM gap WHERE epoch = $n AND to_seq > $upTo ORDER BY 1`,
+} as const;
+
 /** How far the rows themselves reach without a hole, whatever the store's own cursor says. */
 function storedUpTo({ cloud }: SimFleet, epoch: string): number {
-  return cloud.disk.look(storeFile, (db) => {
-    const n = db.prepare<[string], number>('SELECT n FROM epoch WHERE id = ?').pluck().get(epoch);
-    if (n === undefined) return 0;
-    const rows = db
-      .prepare<[number, number], { first: number; last: number }>(
-        `SELECT seq AS first, seq AS last FROM event WHERE epoch = ?
-         UNION ALL SELECT from_seq, to_seq FROM gap WHERE epoch = ? ORDER BY 1`,
-      )
-      .iterate(n, n);
-    let upTo = 0;
-    for (const { first, last } of rows) {
-      if (first > upTo + 1) break;
-      upTo = Math.max(upTo, last);
-    }
-    return upTo;
-  });
+  const { statements, memory } = cloud.disk.look(storeFile);
+  const n = statements.get<{ n: number }>(sql.epoch, epoch)?.n;
+  if (n === undefined) return 0;
+  let upTo = memory.get(epoch) ?? 0;
+  for (const { first, last } of statements.all<{ first: number; last: number }>(sql.above, { n, upTo })) {
+    if (first > upTo + 1) break;
+    upTo = Math.max(upTo, last);
+  }
+  memory.set(epoch, upTo);
+  return upTo;
 }

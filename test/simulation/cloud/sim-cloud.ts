@@ -161,5 +161,11 @@ export class SimCloud {
 /** Everything that only waits is slower than in a real cloud: a day has to pass in a moment. */
 function slower(config: CloudConfig): CloudConfig {
   const { ingest, feed } = config;
-  return { ...config, watchS: 60, commandsS: 60, ingest: { ...ingest, saveLiveS: 60 }, feed: { ...feed, beatS: 600 } };
+  return {
+    ...config,
+    watchS: 60,
+    commandsS: 60,
+    ingest: { ...ingest, saveLiveS: 60 },
+    feed: { ...feed, beatS: 600, coalesceS: 30 },
+  };
 }

@@ -5,6 +5,7 @@ import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
 import type { Disk } from '../../../agent/outbox/disk.ts';
+import { Statements } from '../../../protocol/host/statements.ts';
 import type { Life } from '../kernel/life.ts';
 
 const root = fileURLToPath(new URL('../../..', import.meta.url));
@@ -42,6 +43,9 @@ export class SimDisks {
   }
 }
 
+/** A reader of a database, and what it remembers of the rows that it saw: within a process's life none goes away. */
+export type Look = { db: Database.Database; statements: Statements; memory: Map<string, number> };
+
 /** A database as it was once. */
 export type Image = { file: string; name: string };
 
@@ -51,7 +55,9 @@ export class MachineDisk {
   readonly #prefix: string;
   readonly #do: Operation;
   readonly #open = new Set<Database.Database>();
+  readonly #looks = new Map<string, Look>();
   #lying = false;
+  #wasFull = false;
   /** Images lie on another disk. */
   readonly #images: string;
   #imageCount = 0;
@@ -110,6 +116,7 @@ export class MachineDisk {
 
   /** @param bytes that still fit; null for any number */
   limit(bytes: number | null): void {
+    this.#wasFull ||= bytes !== null;
     this.#do('limit', this.#prefix, bytes === null ? -1 : this.#do('used', this.#prefix) + bytes);
   }
 
@@ -132,10 +139,12 @@ export class MachineDisk {
 
   /** Bits of the file turn over. No process may have it open. */
   flipBits(file: string, count: number): void {
+    this.#closeAll();
     this.#do('flip', join(this.directory, file), count);
   }
 
   truncate(file: string, share: number): void {
+    this.#closeAll();
     const path = join(this.directory, file);
     this.#do('truncate', path, Math.floor(this.#do('size', path) * share));
   }
@@ -154,6 +163,7 @@ export class MachineDisk {
 
   /** No process may have the file open. */
   restoreImage({ file, name }: Image): void {
+    this.#closeAll();
     for (const suffix of ['', '-wal']) this.#do('copy', name + suffix, join(this.directory, file + suffix));
     this.#do('remove', join(this.directory, `${file}-shm`));
   }
@@ -164,18 +174,23 @@ export class MachineDisk {
       this.#do('copy', join(this.directory, file + suffix), join(other.directory, file + suffix));
   }
 
-  /** A look from outside, beside the processes. */
-  look<T>(file: string, read: (db: Database.Database) => T): T {
+  /** A look from outside, beside the processes; good until the next death of one. */
+  look(file: string): Look {
+    const known = this.#looks.get(file);
+    if (known) return known;
     const db = new Database(join(this.directory, file), { readonly: true });
-    try {
-      return read(db);
-    } finally {
-      db.close();
-    }
+    const look = { db, statements: new Statements(db), memory: new Map<string, number>() };
+    this.#looks.set(file, look);
+    this.#open.add(db);
+    return look;
   }
 
-  /** Writes to the database's log that a power cut could take back; what of it is in the file already does not count. */
+  /**
+   * Writes to the database's log that a power cut could take back; what of it is in the file already
+   * does not count. After a full disk nobody can tell: the rest of a failed transaction is among them.
+   */
   unsynced(file: string): number {
+    if (this.#wasFull) return 0;
     return this.#do('unsynced', join(this.directory, `${file}-wal`));
   }
 
@@ -188,8 +203,10 @@ export class MachineDisk {
   }
 
   #closeAll(): void {
+    this.#wasFull = false;
     for (const db of this.#open) db.close();
     this.#open.clear();
+    this.#looks.clear();
   }
 }
 

@@ -118,6 +118,7 @@ export class SimStation {
     this.#powered = false;
     this.uplink.set({ kind: 'half-open', up: false, down: false });
     this.#life?.die();
+    if (this.disk.lying) this.accepted.fileLost();
     this.disk.cutPower();
     this.accepted.boardRestarts(this.board.counted);
     this.board.powerOff();
@@ -202,6 +203,7 @@ function stationConfig(id: string, dataDir: string): AgentConfig {
       tickS: 60,
       housekeepingS: 300,
       schedule: { lookS: 60 },
+      health: { boardSettleS: 150 },
       sensors: [
         {
           driver: 'board',

@@ -3,11 +3,11 @@ import { expect, onTestFinished, test } from 'vitest';
 import { startProxy, type TcpProxy } from '../../../simulator/faults/proxy.ts';
 import { waitFor } from '../../support/wait.ts';
 
-async function echoBehindProxy(): Promise<TcpProxy> {
+async function echoBehindProxy(received: (text: string) => void = () => {}): Promise<TcpProxy> {
   const sockets = new Set<Socket>();
   const server = createServer((socket) => {
     sockets.add(socket.on('error', () => {}));
-    socket.pipe(socket);
+    socket.on('data', (bytes) => received(String(bytes))).pipe(socket);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   const address = server.address();
@@ -46,4 +46,20 @@ test('carries both ways, ends every connection when it is cut, refuses until it 
   const second = client(proxy.port);
   second.socket.write('again');
   await waitFor('the echo', () => second.heard() === 'again');
+});
+
+test('what is said still arrives while the answers are held, and they come once it is mended', async () => {
+  let received = '';
+  const proxy = await echoBehindProxy((text) => (received += text));
+  const { socket, heard, closed } = client(proxy.port);
+  socket.write('one ');
+  await waitFor('the echo', () => heard() === 'one ');
+  proxy.holdAnswers();
+  const second = client(proxy.port);
+  for (const one of [socket, second.socket]) one.write('two');
+  // The other side answers in the same turn in which it receives.
+  await waitFor('both to arrive', () => received === 'one twotwo');
+  expect([heard(), second.heard(), closed()]).toEqual(['one ', '', false]);
+  proxy.mend();
+  await waitFor('the echoes', () => heard() === 'one two' && second.heard() === 'two');
 });
