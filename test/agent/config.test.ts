@@ -92,7 +92,7 @@ test('what is not said has the defaults of the README', () => {
       fullAfterS: 60,
       freeAfterS: 5,
     },
-    health: { flapMax: 20, flapWindowS: 10, calmS: 30 },
+    health: { flapMax: 20, flapWindowS: 10, calmS: 30, boardSettleS: 10 },
     outbox: {
       maxRows: 1_000_000,
       maxBytes: 268_435_456,

@@ -61,7 +61,11 @@ export class SimFleet {
     if (!fresh) original.disk.copyTo(clone.disk, 'outbox.db');
     this.clones.push(clone);
     clone.boot({ kind: 'right' });
-    this.timeline.after(forMs, () => clone.retire());
+    this.timeline.after(forMs, () => {
+      clone.retire();
+      // What it did not tell in time goes with it.
+      clone.accepted.fileLost();
+    });
   }
 
   end(): void {
